@@ -1,0 +1,275 @@
+"""The port: what a connector offers, and what it is given. Connectors arrive by entry points.
+
+A connector speaks to one *collection* (a calendar, a table) with plain synchronous calls. It
+is used by several threads at once; what is not thread-safe in it, it keeps a thread each.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Protocol, runtime_checkable
+
+from syncd.core.fidelity import Fidelity
+from syncd.core.model import Appointment
+from syncd.core.state import Copy, Key, Marker, Version
+
+GROUP = "syncd.connectors"
+"""The entry-point group; each entry is an object that satisfies :class:`Plugin`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """What a kind of system can do, declared in the connector's ``manifest.toml``.
+
+    ``role``: the role of its systems unless configured. ``cursors``: it answers from a cursor.
+    ``versions``: writes are guarded by a version. ``marker_search``: it has ``find``.
+    ``recurrence``: it holds series itself. ``concurrency``: requests at once to one system.
+    ``batch``: most keys in one ``fetch`` request. ``options``: the keys its part of the
+    configuration may have, with one line of help each; ``required`` of them must be there.
+    ``collections``: a channel names a calendar (else the system has only one collection).
+    """
+
+    name: str
+    role: str
+    cursors: bool
+    versions: bool
+    recurrence: bool
+    marker_search: bool = False
+    collections: bool = True
+    concurrency: int = 8
+    batch: int = 100
+    options: Mapping[str, str] = field(default_factory=dict)
+    required: frozenset[str] = frozenset()
+    secrets: frozenset[str] = frozenset()
+    skips: Mapping[str, str] = field(default_factory=dict)
+    """Conformance checks that do not apply, each with its reason."""
+
+
+@dataclass(frozen=True, slots=True)
+class TableMapping:
+    """A file of ``mappings/``, read and checked: which of their columns hold our fields.
+
+    ``fields``: canonical path (``title``, ``when.start``, ``customer.email``) to their name.
+    ``values``: canonical field to {canonical value: their value}. ``lists``: field to how a
+    list is kept in one text (``json`` or a delimiter). ``lengths``: canonical field to the
+    most characters. ``extra``: every other key of the file.
+    """
+
+    name: str
+    file: str
+    connector: str
+    object: str
+    key: str
+    modified: str = ""
+    version: str = ""
+    deleted: str = ""
+    marker: str = ""
+    time_zone: str = ""
+    resolution: int = 1
+    fields: Mapping[str, str] = field(default_factory=dict)
+    values: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    lists: Mapping[str, str] = field(default_factory=dict)
+    lengths: Mapping[str, int] = field(default_factory=dict)
+    extra: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class System:
+    """One ``[systems.NAME]`` of the configuration, ready for its connector.
+
+    ``options`` are its other keys, validated against the manifest, secrets already resolved
+    to text (keep them out of messages). ``installation`` names this syncd in markers.
+    ``time_zone`` is for values that carry none.
+    """
+
+    name: str
+    connector: str
+    role: str
+    installation: str
+    time_zone: str = "UTC"
+    options: Mapping[str, object] = field(default_factory=dict, repr=False)
+    mapping: TableMapping | None = None
+    folder: str = ""
+    """The configuration's folder, to which relative paths belong."""
+
+
+@dataclass(frozen=True, slots=True)
+class Collection:
+    """What a channel asks of its system: ``calendar`` (a name or URL) and how it writes."""
+
+    calendar: str = ""
+    person: str = ""
+    invite: bool = False
+    defaults: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """The span of time that is kept equal: aware UTC, ``end`` exclusive."""
+
+    start: datetime
+    end: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """An item that is there and cannot be read: one clear line, without personal data."""
+
+    key: Key
+    version: Version | None
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """The answer of ``observe``.
+
+    ``copies``: the new and changed ones. ``gone``: keys proven gone. ``complete``: together with
+    ``unchanged`` this is all that the collection holds in the window; a known key that is in
+    none of them is then *missing*, which the caller proves by ``fetch``. ``cursor``: where to go
+    on, ``None`` if the system has none. ``identity``: which collection answered; another one
+    than last time makes cursors worthless.
+    """
+
+    copies: tuple[Copy, ...] = ()
+    gone: frozenset[Key] = frozenset()
+    unchanged: frozenset[Key] = frozenset()
+    complete: bool = False
+    cursor: str | None = None
+    identity: str = ""
+    unreadable: tuple[Unreadable, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """The answer of ``fetch``: each key is in exactly one of the three."""
+
+    copies: tuple[Copy, ...] = ()
+    gone: frozenset[Key] = frozenset()
+    unreadable: tuple[Unreadable, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Under which names a copy is created: our marker, and the UID of its other copies, if any."""
+
+    marker: Marker
+    uid: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """The answer of a create or an update that the system confirmed.
+
+    ``version`` is the one the answer gave, ``None`` if it gave none. ``copy`` is set where the
+    vendor ties what it now holds to the write (the body of the answer, or a read that showed
+    the same version); else the next look tells.
+    """
+
+    key: Key
+    version: Version | None
+    copy: Copy | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """What ``syncd check`` shows of one collection.
+
+    ``skew``: seconds that the remote clock is ahead of ours, ``None`` if it tells no time.
+    """
+
+    ok: bool
+    account: str = ""
+    can_write: bool = False
+    skew: float | None = None
+    detail: str = ""
+
+
+class Connector(Protocol):
+    """One collection of one system. Errors are those of ``syncd.errors``, nothing else."""
+
+    @property
+    def fidelity(self) -> Fidelity:
+        """What this collection carries."""
+        ...
+
+    def observe(
+        self, since: str | None, window: Window, known: Mapping[Key, Version | None]
+    ) -> Snapshot:
+        """What changed since the cursor ``since`` (all, if ``None``).
+
+        ``known`` has the version of every copy that is already stored, so that a listing need
+        not download what has not changed. Raises ``CursorExpired``, ``Unavailable``,
+        ``Unauthorized``. An answer is whole or an error: a page that failed is an error.
+        """
+        ...
+
+    def fetch(self, keys: Sequence[Key]) -> Fetched:
+        """The copies with these keys as they are now. Raises ``Unavailable``, ``Unauthorized``."""
+        ...
+
+    def create(self, identity: Identity, content: Appointment) -> Written:
+        """A new copy that reads as ``content``. Idempotent: the same identity never makes two.
+
+        Raises ``Stale`` (with ``key``) if the copy exists already, ``Rejected``,
+        ``Unavailable`` (``maybe_applied`` where the outcome is unknown), ``Unauthorized``.
+        """
+        ...
+
+    def update(self, copy: Copy, content: Appointment) -> Written:
+        """Change ``copy`` so that it reads as ``content``; only what differs is touched.
+
+        Guarded by ``copy.version``. Raises as ``create``; ``Stale`` if the version has moved
+        or the copy is gone.
+        """
+        ...
+
+    def delete(self, copy: Copy) -> None:
+        """Remove ``copy``, guarded by its version. Gone is success. Raises as ``update``."""
+        ...
+
+    def read(self, key: Key, version: Version | None, wire: str) -> Copy:
+        """A stored wire form, read with today's mapping. Pure. Raises ``Rejected``."""
+        ...
+
+    def check(self) -> Health:
+        """Sign in, look at rights and clock; writes nothing. Raises as ``observe``."""
+        ...
+
+    def close(self) -> None:
+        """Let go of connections. The connector is not used afterwards."""
+        ...
+
+
+@runtime_checkable
+class Finds(Protocol):
+    """A connector whose system can be searched for our marker."""
+
+    def find(self, marker: Marker) -> tuple[Copy, ...]:
+        """The copies that carry ``marker``. Raises as ``observe``."""
+        ...
+
+
+@runtime_checkable
+class Counts(Protocol):
+    """A connector that counts what it costs."""
+
+    @property
+    def requests(self) -> int:
+        """The requests (HTTP) or statements (SQL) that were sent since it was made."""
+        ...
+
+
+class Plugin(Protocol):
+    """What an entry point of :data:`GROUP` names."""
+
+    @property
+    def manifest(self) -> Manifest:
+        """What this kind of system can do."""
+        ...
+
+    def connect(self, system: System, collection: Collection) -> Connector:
+        """A connector for one collection; makes no request yet. Raises ``ConfigError``."""
+        ...

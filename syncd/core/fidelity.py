@@ -1,0 +1,173 @@
+"""How faithfully a channel holds an appointment, and what it would hold of one.
+
+A connector declares a :class:`Fidelity`; :func:`project` is then the same for all of them.
+Whatever a system alters (cuts, rounds, leaves out, maps) must be declared here: the
+conformance suite fails a connector that reads back anything else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+
+from syncd.core.model import (
+    FIELDS,
+    AllDay,
+    Appointment,
+    Attendee,
+    Customer,
+    Override,
+    Person,
+    Response,
+    Role,
+    Timed,
+    Value,
+    When,
+)
+from syncd.core.zones import from_utc, rounded, to_utc
+
+_EMPTY = Appointment(Timed(datetime(1970, 1, 1), datetime(1970, 1, 1)))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fidelity:
+    """What a channel carries.
+
+    ``carries``: field names. ``lengths``: the most characters of a text field.
+    ``values``: for a field, what the channel reads back for a canonical value it cannot tell
+    apart (``{"status": {"no_show": "confirmed"}}``). ``recurrence``: the channel holds series
+    itself; else single occurrences stand for them. ``zone``: the one zone all times are kept
+    in, ``None`` if each keeps its own. ``floating``: floating times stay floating, else they
+    are fixed in ``default_zone``. ``resolution``: seconds that times are rounded to.
+    ``attendee_parts`` and ``customer_parts``: the attributes kept besides the key.
+    ``override_fields``: what an occurrence can have of its own.
+    """
+
+    carries: frozenset[str] = frozenset(FIELDS)
+    lengths: Mapping[str, int] = field(default_factory=dict)
+    values: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    recurrence: bool = True
+    zone: str | None = None
+    floating: bool = True
+    default_zone: str = "UTC"
+    all_day: bool = True
+    resolution: int = 1
+    attendee_parts: frozenset[str] = frozenset({"name", "role", "response"})
+    customer_parts: frozenset[str] = frozenset({"name", "phone", "email", "ids"})
+    organizer_name: bool = True
+    override_fields: frozenset[str] = frozenset(
+        {"title", "description", "when", "location", "online_meeting", "status", "busy"}
+        | {"visibility", "attendees", "tags", "reminders", "resources"}
+    )
+
+
+def project(appointment: Appointment, fidelity: Fidelity) -> Appointment:
+    """What a channel of this fidelity would hold of ``appointment``. Pure and idempotent.
+
+    For a channel without recurrence, pass a single occurrence: ``recurrence`` and
+    ``overrides`` are dropped here.
+    """
+    kept: dict[str, object] = {}
+    for name in FIELDS:
+        if name not in fidelity.carries and name != "when":
+            kept[name] = getattr(_EMPTY, name)
+        else:
+            value = getattr(appointment, name)
+            kept[name] = value if name == "overrides" else project_value(name, value, fidelity)
+    if not fidelity.recurrence:
+        kept["recurrence"], kept["overrides"] = None, ()
+    elif appointment.overrides and "overrides" in fidelity.carries:
+        kept["overrides"] = tuple(
+            (key, _project_override(override, fidelity)) for key, override in appointment.overrides
+        )
+    return replace(appointment, **kept)  # type: ignore[arg-type]  # values are of their fields
+
+
+def project_value(name: str, value: Value, fidelity: Fidelity) -> Value:
+    """What the channel would hold of one field's value (a whole field or one element)."""
+    if isinstance(value, Timed | AllDay):
+        return project_when(value, fidelity)
+    if isinstance(value, Attendee):
+        return _project_attendee(value, fidelity)
+    if name == "attendees" and isinstance(value, tuple):
+        return tuple(_project_attendee(each, fidelity) for each in value)
+    if isinstance(value, Customer):
+        return _project_customer(value, fidelity)
+    if isinstance(value, Person) and not fidelity.organizer_name:
+        return Person(value.email)
+    table = fidelity.values.get(name)
+    if table is not None and isinstance(value, str):
+        mapped = table.get(str(value), value)
+        return type(value)(mapped) if mapped != value else value
+    if isinstance(value, str) and name in fidelity.lengths:
+        return value[: fidelity.lengths[name]].rstrip() if fidelity.lengths[name] else value
+    return value
+
+
+def project_when(when: When, fidelity: Fidelity) -> When:
+    """A time as the channel would hold it: rounded, in its one zone, all-day or not."""
+    if isinstance(when, AllDay):
+        if fidelity.all_day:
+            return when
+        start = datetime(when.start.year, when.start.month, when.start.day)
+        end = datetime(when.end.year, when.end.month, when.end.day)
+        return project_when(Timed(start, end, fidelity.default_zone), fidelity)
+    start, end, zone = when.start, when.end, when.zone
+    if zone is None and not fidelity.floating:
+        zone = fidelity.default_zone
+    if fidelity.zone is not None and zone is not None and zone != fidelity.zone:
+        start = from_utc(to_utc(start, zone), fidelity.zone)
+        end = from_utc(to_utc(end, zone), fidelity.zone)
+        zone = fidelity.zone
+    if fidelity.resolution > 1:
+        start, end = rounded(start, fidelity.resolution), rounded(end, fidelity.resolution)
+        end = max(start, end)
+    if start == when.start and end == when.end and zone == when.zone:
+        return when
+    return Timed(start, end, zone)
+
+
+def fills_length(name: str, value: str, fidelity: Fidelity) -> bool:
+    """Whether a text is as long as the channel allows, so that its end may have been cut."""
+    most = fidelity.lengths.get(name, 0)
+    return bool(most) and len(value) >= most - 1
+
+
+def single(when: When, length: timedelta, start: datetime) -> When:
+    """A time like ``when`` that starts at the (naive) ``start`` and lasts ``length``."""
+    if isinstance(when, AllDay):
+        return AllDay(start.date(), start.date() + length)
+    return Timed(start, start + length, when.zone)
+
+
+def _project_attendee(attendee: Attendee, fidelity: Fidelity) -> Attendee:
+    parts = fidelity.attendee_parts
+    if len(parts) == 3:
+        return attendee
+    return Attendee(
+        attendee.email,
+        attendee.name if "name" in parts else "",
+        attendee.role if "role" in parts else Role.REQUIRED,
+        attendee.response if "response" in parts else Response.NONE,
+    )
+
+
+def _project_customer(customer: Customer, fidelity: Fidelity) -> Customer | None:
+    parts = fidelity.customer_parts
+    kept = Customer(
+        customer.name if "name" in parts else "",
+        customer.phone if "phone" in parts else "",
+        customer.email if "email" in parts else "",
+        customer.ids if "ids" in parts else (),
+    )
+    return kept or None
+
+
+def _project_override(override: Override, fidelity: Fidelity) -> Override:
+    values = tuple(
+        (name, project_value(name, value, fidelity))
+        for name, value in override.values
+        if name in fidelity.override_fields and name in fidelity.carries
+    )
+    return Override(values, override.deleted)

@@ -1,0 +1,78 @@
+"""Errors by consequence: each class answers one question, what the caller should do.
+
+::
+
+    SyncdError
+    ├── ConfigError            stop: an administrator must mend the configuration
+    └── ConnectorError         raised by connectors, translated once, at their client
+        ├── Unavailable        back off, try later (``retry_after`` seconds)
+        ├── Unauthorized       pause the system, tell the administrator
+        ├── CursorExpired      observe everything again
+        ├── Stale              somebody was faster: fetch the key and settle again
+        └── Rejected           set this one item aside, with the vendor's words
+"""
+
+from __future__ import annotations
+
+
+class SyncdError(Exception):
+    """The root of every error that syncd raises on purpose."""
+
+
+class ConfigError(SyncdError):
+    """The configuration is wrong: says the file, the line, what, and how to mend it."""
+
+    def __init__(
+        self, message: str, *, file: str = "", line: int = 0, key: str = "", hint: str = ""
+    ) -> None:
+        where = f"{file}:{line}: " if file and line else f"{file}: " if file else ""
+        what = f"{key}: " if key else ""
+        mend = f" ({hint})" if hint else ""
+        super().__init__(f"{where}{what}{message}{mend}")
+        self.message, self.file, self.line, self.key, self.hint = message, file, line, key, hint
+
+
+class ConnectorError(SyncdError):
+    """Something went wrong between a connector and its system.
+
+    Messages carry ids, codes and the vendor's words about the fault, never an
+    appointment's title, a person's name or a secret (invariant 11).
+    """
+
+
+class Unavailable(ConnectorError):
+    """The system does not answer, or asks to wait.
+
+    ``retry_after`` is in seconds, ``None`` if the system named no time. ``maybe_applied``
+    is true where a write may have been carried out although no answer came: the intent
+    then stays open.
+    """
+
+    def __init__(
+        self, message: str, *, retry_after: float | None = None, maybe_applied: bool = False
+    ) -> None:
+        super().__init__(message)
+        self.retry_after, self.maybe_applied = retry_after, maybe_applied
+
+
+class Unauthorized(ConnectorError):
+    """The system refuses our credentials or our rights."""
+
+
+class CursorExpired(ConnectorError):
+    """The cursor is no longer valid: observe without one."""
+
+
+class Stale(ConnectorError):
+    """The copy has another version than the one the write was based on, or it is gone.
+
+    For a create: the key exists already. ``key`` names what to fetch.
+    """
+
+    def __init__(self, message: str, *, key: str = "") -> None:
+        super().__init__(message)
+        self.key = key
+
+
+class Rejected(ConnectorError):
+    """The system understood and refused this one item; trying the same again is useless."""
