@@ -50,11 +50,9 @@ def _is_second(wall: datetime, info: ZoneInfo) -> bool:
     """Whether a wall time is the second of two that look alike (the hour put back)."""
     if not wall.fold:
         return False
-    naive = wall.replace(tzinfo=None)
-    return (
-        naive.replace(tzinfo=info, fold=0).utcoffset()
-        > naive.replace(tzinfo=info, fold=1).utcoffset()  # type: ignore[operator]  # never None
-    )
+    first = wall.replace(tzinfo=info, fold=0).utcoffset() or timedelta()
+    second = wall.replace(tzinfo=info, fold=1).utcoffset() or timedelta()
+    return first > second
 
 
 def to_utc(wall: datetime, zone: str | None, default_zone: str = UTC_ZONE) -> datetime:

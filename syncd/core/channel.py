@@ -1,0 +1,135 @@
+"""A channel as settling sees it: whose it is, what it carries, what belongs in it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from syncd.core.fidelity import Fidelity
+from syncd.core.rules import RuleSet
+
+
+class FilterMode(StrEnum):
+    """What a filter lets through."""
+
+    ALL = "all"
+    NONE = "none"
+    CUSTOMERS = "customers"
+    OWN = "own"
+    MATCH = "match"
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """Which appointments a channel ``admits`` or ``holds``.
+
+    ``customers``: with a customer or an external attendee. ``own``: that the channel's person
+    owns, attends or is booked for. ``match``: canonical field name to allowed values, all must
+    match.
+    """
+
+    mode: FilterMode
+    match: Mapping[str, frozenset[str]] = field(default_factory=dict)
+
+
+class Direction(StrEnum):
+    """``from``: only read. ``to``: only written, edits there are put back, deletions respected."""
+
+    BOTH = "both"
+    FROM = "from"
+    TO = "to"
+
+
+class Private(StrEnum):
+    """How private appointments leave their channel."""
+
+    STAY = "stay"
+    BUSY = "busy"
+    FULL = "full"
+
+
+class Privacy(StrEnum):
+    """What a channel is given."""
+
+    FULL = "full"
+    BUSY = "busy"
+
+
+class OnExit(StrEnum):
+    """What becomes of a copy that its channel no longer holds."""
+
+    WITHDRAW = "withdraw"
+    KEEP = "keep"
+
+
+class Cancelled(StrEnum):
+    """How a channel shows what was cancelled."""
+
+    REMOVE = "remove"
+    MARK = "mark"
+
+
+CRM_ROLES = frozenset({"crm"})
+"""Roles in which a deletion removes the appointment; elsewhere it cancels it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Channel:
+    """One collection of appointments in a system. ``order`` is its place in the configuration."""
+
+    name: str
+    system: str
+    role: str
+    order: int
+    fidelity: Fidelity
+    person: str = ""
+    admits: Filter = Filter(FilterMode.ALL)
+    holds: Filter = Filter(FilterMode.ALL)
+    on_exit: OnExit = OnExit.WITHDRAW
+    direction: Direction = Direction.BOTH
+    private: Private = Private.STAY
+    privacy: Privacy = Privacy.FULL
+    cancelled: Cancelled = Cancelled.REMOVE
+    invite: bool = False
+    defaults: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def is_crm(self) -> bool:
+        """Whether a deletion here deletes the appointment."""
+        return self.role in CRM_ROLES
+
+    def named_by(self, name: str) -> bool:
+        """Whether a rule's ``name`` (a channel's, a system's or ``role:crm``) means this channel."""
+        return name in (self.name, self.system, f"role:{self.role}")
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What a bridge's settling goes by.
+
+    ``channels``: in configured order. ``colleagues``: every address of a colleague to the one
+    that stands for the person. ``domains``: whose addresses are colleagues.
+    """
+
+    channels: Mapping[str, Channel]
+    rules: RuleSet = RuleSet()
+    colleagues: Mapping[str, str] = field(default_factory=dict)
+    domains: frozenset[str] = frozenset()
+    rooms: frozenset[str] = frozenset()
+
+    def is_colleague(self, email: str) -> bool:
+        """Whether an address belongs to the company: a person's, a channel's or its domain's."""
+        return (
+            email in self.colleagues
+            or email.rpartition("@")[2] in self.domains
+            or any(channel.person == email for channel in self.channels.values())
+        )
+
+    def rank(self, name: str, ranking: tuple[str, ...]) -> int:
+        """Where a channel stands in a rule's ranking; after all if it is not named."""
+        channel = self.channels.get(name)
+        for place, named in enumerate(ranking):
+            if channel is not None and channel.named_by(named):
+                return place
+        return len(ranking)
