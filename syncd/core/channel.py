@@ -100,7 +100,7 @@ class Channel:
         return self.role in CRM_ROLES
 
     def named_by(self, name: str) -> bool:
-        """Whether a rule's ``name`` (a channel's, a system's or ``role:crm``) means this channel."""
+        """Whether a rule's ``name`` (channel, system or ``role:crm``) means this one."""
         return name in (self.name, self.system, f"role:{self.role}")
 
 
@@ -113,7 +113,7 @@ class Policy:
     """
 
     channels: Mapping[str, Channel]
-    rules: RuleSet = RuleSet()
+    rules: RuleSet = field(default_factory=RuleSet)
     colleagues: Mapping[str, str] = field(default_factory=dict)
     domains: frozenset[str] = frozenset()
     rooms: frozenset[str] = frozenset()
