@@ -29,6 +29,8 @@ class Manifest:
     ``batch``: most keys in one ``fetch`` request. ``options``: the keys its part of the
     configuration may have, with one line of help each; ``required`` of them must be there.
     ``collections``: a channel names a calendar (else the system has only one collection).
+    ``client_keys``: creates are idempotent by a name that we choose; else, after a doubt, the
+    marker is searched before each create.
     """
 
     name: str
@@ -38,6 +40,7 @@ class Manifest:
     recurrence: bool
     marker_search: bool = False
     collections: bool = True
+    client_keys: bool = True
     concurrency: int = 8
     batch: int = 100
     options: Mapping[str, str] = field(default_factory=dict)

@@ -34,13 +34,15 @@ _EMPTY = Appointment(Timed(datetime(1970, 1, 1), datetime(1970, 1, 1)))
 class Fidelity:
     """What a channel carries.
 
-    ``carries``: field names. ``lengths``: the most characters of a text field.
+    ``carries``: field names. ``lengths``: the most characters of a text field,
+    or by path of a part (``customer.name``, ``custom.floor``).
     ``values``: for a field, what the channel reads back for a canonical value it cannot tell
     apart (``{"status": {"no_show": "confirmed"}}``). ``recurrence``: the channel holds series
     itself; else single occurrences stand for them. ``zone``: the one zone all times are kept
     in, ``None`` if each keeps its own. ``floating``: floating times stay floating, else they
     are fixed in ``default_zone``. ``resolution``: seconds that times are rounded to.
     ``attendee_parts`` and ``customer_parts``: the attributes kept besides the key.
+    ``custom_keys``: the keys of ``custom`` that have a place, ``None`` if all have.
     ``override_fields``: what an occurrence can have of its own.
     """
 
@@ -55,6 +57,7 @@ class Fidelity:
     resolution: int = 1
     attendee_parts: frozenset[str] = frozenset({"name", "role", "response"})
     customer_parts: frozenset[str] = frozenset({"name", "phone", "email", "ids"})
+    custom_keys: frozenset[str] | None = None
     organizer_name: bool = True
     override_fields: frozenset[str] = frozenset(
         {"title", "description", "when", "location", "online_meeting", "status", "busy"}
@@ -75,11 +78,18 @@ def project(appointment: Appointment, fidelity: Fidelity) -> Appointment:
         else:
             value = getattr(appointment, name)
             kept[name] = value if name == "overrides" else project_value(name, value, fidelity)
+    if appointment.custom and "custom" in fidelity.carries:
+        kept["custom"] = tuple(
+            (key, _cut(f"custom.{key}", value, fidelity))
+            for key, value in appointment.custom
+            if fidelity.custom_keys is None or key in fidelity.custom_keys
+        )
     if not fidelity.recurrence:
         kept["recurrence"], kept["overrides"] = None, ()
     elif appointment.overrides and "overrides" in fidelity.carries:
         kept["overrides"] = tuple(
-            (key, _project_override(override, fidelity)) for key, override in appointment.overrides
+            (key, _project_override(override, kept, fidelity))
+            for key, override in appointment.overrides
         )
     return replace(appointment, **kept)  # type: ignore[arg-type]  # values are of their fields
 
@@ -97,12 +107,9 @@ def project_value(name: str, value: Value, fidelity: Fidelity) -> Value:
     if isinstance(value, Person) and not fidelity.organizer_name:
         return Person(value.email)
     table = fidelity.values.get(name)
-    if table is not None and isinstance(value, str):
-        mapped = table.get(str(value), value)
-        return type(value)(mapped) if mapped != value else value
-    if isinstance(value, str) and name in fidelity.lengths:
-        return value[: fidelity.lengths[name]].rstrip() if fidelity.lengths[name] else value
-    return value
+    if table is not None and isinstance(value, str) and value in table:
+        return type(value)(table[value])
+    return _cut(name, value, fidelity) if isinstance(value, str) else value
 
 
 def project_when(when: When, fidelity: Fidelity) -> When:
@@ -141,6 +148,11 @@ def single(when: When, length: timedelta, start: datetime) -> When:
     return Timed(start, start + length, when.zone)
 
 
+def _cut(path: str, text: str, fidelity: Fidelity) -> str:
+    most = fidelity.lengths.get(path, 0)
+    return text[:most].rstrip() if 0 < most < len(text) else text
+
+
 def _project_attendee(attendee: Attendee, fidelity: Fidelity) -> Attendee:
     parts = fidelity.attendee_parts
     if len(parts) == 3:
@@ -156,18 +168,23 @@ def _project_attendee(attendee: Attendee, fidelity: Fidelity) -> Attendee:
 def _project_customer(customer: Customer, fidelity: Fidelity) -> Customer | None:
     parts = fidelity.customer_parts
     kept = Customer(
-        customer.name if "name" in parts else "",
-        customer.phone if "phone" in parts else "",
-        customer.email if "email" in parts else "",
+        _cut("customer.name", customer.name, fidelity) if "name" in parts else "",
+        _cut("customer.phone", customer.phone, fidelity) if "phone" in parts else "",
+        _cut("customer.email", customer.email, fidelity) if "email" in parts else "",
         customer.ids if "ids" in parts else (),
     )
     return kept or None
 
 
-def _project_override(override: Override, fidelity: Fidelity) -> Override:
+def _project_override(
+    override: Override, series: Mapping[str, object], fidelity: Fidelity
+) -> Override:
+    """What the channel holds of an occurrence: a value that is its series' own is none."""
     values = tuple(
-        (name, project_value(name, value, fidelity))
+        (name, projected)
         for name, value in override.values
-        if name in fidelity.override_fields and name in fidelity.carries
+        if name in fidelity.override_fields
+        and name in fidelity.carries
+        and ((projected := project_value(name, value, fidelity)) != series[name] or name == "when")
     )
     return Override(values, override.deleted)

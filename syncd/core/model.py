@@ -19,7 +19,9 @@ from syncd.core.zones import normalise
 RecurrenceId: TypeAlias = str
 """The original start of an occurrence, in its series' zone: ``20260301T090000`` or ``20260301``."""
 
-_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\x85\u2028\u2029\ufeff\ud800-\udfff]")
+_CONTROL = re.compile(
+    r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\x85\u2028\u2029\ufeff\ufffe\uffff\ud800-\udfff]"
+)
 
 
 def clean_text(value: str) -> str:
@@ -175,6 +177,20 @@ class Customer:
         return bool(self.name or self.phone or self.email or self.ids)
 
 
+_RULE_PARTS = (
+    *("FREQ", "INTERVAL", "COUNT", "UNTIL", "BYMONTH", "BYWEEKNO", "BYYEARDAY", "BYMONTHDAY"),
+    *("BYDAY", "BYHOUR", "BYMINUTE", "BYSECOND", "BYSETPOS", "WKST"),
+)
+
+
+def canonical_rule(rule: str) -> str:
+    """An RRULE value with its parts in one order and without defaults: servers reorder them."""
+    parts = [part for part in rule.strip().upper().split(";") if part]
+    order = {name: place for place, name in enumerate(_RULE_PARTS)}
+    parts.sort(key=lambda part: order.get(part.partition("=")[0], len(order)))
+    return ";".join(part for part in parts if part not in ("INTERVAL=1", "WKST=MO"))
+
+
 @dataclass(frozen=True, slots=True)
 class Recurrence:
     """When a series repeats. ``rules`` are RRULE values, ``dates`` the recurrence ids of RDATEs.
@@ -186,6 +202,7 @@ class Recurrence:
     dates: tuple[RecurrenceId, ...] = ()
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "rules", tuple(canonical_rule(rule) for rule in self.rules))
         object.__setattr__(self, "dates", tuple(sorted(set(self.dates))))
 
 

@@ -24,6 +24,12 @@ Slot: TypeAlias = RecurrenceId
 
 WHOLE: Slot = ""
 
+PERSON = "person:"
+"""What the name of a setter begins with that is an administrator, not a channel."""
+
+WITHDRAWN = "withdrawn"
+"""The reason of an absence of a copy that its channel no longer holds."""
+
 
 @dataclass(frozen=True, slots=True)
 class Marker:
@@ -126,14 +132,15 @@ class Setter:
     @property
     def is_person(self) -> bool:
         """Whether an administrator set it (``resolve``, ``undo``)."""
-        return self.channel.startswith("person:")
+        return self.channel.startswith(PERSON)
 
 
 @dataclass(frozen=True, slots=True)
 class Settled:
     """A channel's copy at the last settling.
 
-    ``asked``: the projection that was last asked of it and confirmed, or that counts as such.
+    ``asked``: the appointment (as given to this channel, before it shortens) that was last asked
+    of it and confirmed; a value that was taken from this copy, or equal to it, counts as asked.
     ``disputed``: paths at which it was decided against this copy, owed until a confirmed write.
     ``ours``: we created it. ``confirmed``: when our last write was confirmed.
     """
@@ -171,7 +178,7 @@ class Question:
 class Agreement:
     """An appointment as last decided.
 
-    ``setters``: by path, who set the value. ``copies``: the settled copies. ``absent``: agreed
+    ``setters``: by path, who set the value; at the empty path, the channel it was born in. ``copies``: the settled copies. ``absent``: agreed
     absences. ``open``: fields that wait for a person. ``uids``: every UID the appointment has.
     ``born``: the channel of its first copy. ``deleting``: its copies are all to go, since then.
     ``before_cancel``: its status before it was cancelled.
@@ -201,8 +208,8 @@ class Write:
     """One write that a plan owes a channel.
 
     ``content`` is exactly what the channel shall hold: its reading with the owed values put in
-    (an update), or the projection (a create); ``None`` for a delete. ``asked`` is the whole
-    projection that counts as asked once the write is confirmed. ``base`` is the copy it is
+    (an update), or the projection (a create); ``None`` for a delete. ``asked`` is what the
+    channel is given, in full, and counts as asked once the write is confirmed. ``base`` is the copy it is
     based on. ``paths`` are the owed values.
     """
 
@@ -288,6 +295,7 @@ class Case:
 
     ``views`` has an entry for each copy that a channel shows or has lost since it was settled;
     a place without an entry has never been seen. ``intents`` are the open ones, oldest first.
+    ``aside``: values of copies that are set aside and not written (the empty path: all of it).
     """
 
     id: AppointmentId
@@ -295,6 +303,7 @@ class Case:
     views: Mapping[Place, Seen]
     intents: tuple[Intent, ...] = ()
     orders: tuple[Order, ...] = ()
+    aside: frozenset[tuple[Place, Path]] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -313,7 +322,8 @@ class Plan:
 
     ``agreement`` is the new one; ``None`` where nothing is left of the appointment, which then
     has a ``tombstone``. ``closed`` are the ids of intents that this settling ends.
-    ``quiet``: nothing changes, nothing is to be stored or written.
+    ``quiet``: nothing changes, nothing is to be stored or written. ``moved``: copies that now
+    stand at another place, or came from another appointment: channel, key, slot.
     """
 
     id: AppointmentId
@@ -323,3 +333,4 @@ class Plan:
     closed: tuple[int, ...] = ()
     tombstone: Tombstone | None = None
     quiet: bool = False
+    moved: tuple[tuple[ChannelName, Key, Slot], ...] = ()

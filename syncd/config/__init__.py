@@ -1,0 +1,35 @@
+"""The configuration: ``load`` reads and judges it, ``Settings`` is what comes out."""
+
+from __future__ import annotations
+
+from syncd.config.load import load
+from syncd.config.places import find_config
+from syncd.config.settings import (
+    BridgeSettings,
+    ChannelSettings,
+    DaemonSettings,
+    Limits,
+    LogFormat,
+    LogLevel,
+    Mode,
+    Settings,
+    SystemSettings,
+)
+from syncd.config.template import template
+from syncd.problems import ConfigErrors
+
+__all__ = [
+    "BridgeSettings",
+    "ChannelSettings",
+    "ConfigErrors",
+    "DaemonSettings",
+    "Limits",
+    "LogFormat",
+    "LogLevel",
+    "Mode",
+    "Settings",
+    "SystemSettings",
+    "find_config",
+    "load",
+    "template",
+]

@@ -1,0 +1,97 @@
+"""Where files are: the configuration itself, and the mappings and rule sets that it names."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib.resources import files
+from importlib.resources.abc import Traversable
+from pathlib import Path
+
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError
+
+from syncd.errors import ConfigError
+from syncd.problems import nearest
+from syncd.tomlfile import TomlFile, parse_toml, read_toml
+from syncd.validation import shown
+
+VARIABLE = "SYNCD_CONFIG"
+"""The environment variable that names the configuration."""
+
+SEARCHED = (Path("syncd.toml"), Path("/etc/syncd/syncd.toml"))
+"""Where the configuration is looked for, in this order."""
+
+_ABSOLUTE_LOOKING = ("var/", "etc/", "opt/", "srv/", "home/", "tmp/", "data/", "root/", "mnt/")
+
+
+def find_config(given: str | None, environ: Mapping[str, str], folder: Path) -> Path:
+    """The configuration: ``given`` (``--config``), ``$SYNCD_CONFIG``, or where it is searched.
+
+    ``folder`` is the current one. Raises ``ConfigError`` if there is none anywhere.
+    """
+    named = given or environ.get(VARIABLE)
+    if named:
+        return folder / named
+    for place in SEARCHED:
+        if (folder / place).is_file():
+            return folder / place
+    places = ", ".join(str(place) for place in SEARCHED)
+    raise ConfigError(f"no configuration found: {places}", hint="syncd init, or --config FILE")
+
+
+def state_url(text: str, folder: Path) -> tuple[str, str]:
+    """The store's URL with an absolute path, and a warning (or nothing).
+
+    As in SQLAlchemy, ``sqlite:///state.db`` is relative and ``sqlite:////var/state.db``
+    absolute (https://docs.sqlalchemy.org/en/20/core/engines.html#sqlite). Raises
+    ``ConfigError`` without file and line; it does not repeat the URL, which can hold a password.
+    """
+    try:
+        url = make_url(text)
+    except (ArgumentError, ValueError):
+        raise ConfigError("is not a database URL", hint='"sqlite:///state.db"') from None
+    backend = url.get_backend_name()
+    if backend not in ("sqlite", "postgresql"):
+        raise ConfigError("must be a SQLite or PostgreSQL database", hint='"sqlite:///state.db"')
+    if backend == "postgresql":
+        return text, ""
+    name = url.database or ""
+    if not name or name == ":memory:" or name.startswith("file:"):
+        raise ConfigError("must be a file, since the state outlives the process")
+    warning = ""
+    if name.startswith(_ABSOLUTE_LOOKING) and not (folder / name).parent.is_dir():
+        warning = "is a path below the configuration's folder; an absolute one has four slashes"
+    absolute = url.set(database=str(folder / name))
+    return absolute.render_as_string(hide_password=False), warning
+
+
+def named_file(name: str, kind: str, folder: Path) -> tuple[TomlFile, bool]:
+    """The mapping or rule set called ``name``, and whether it is one that syncd ships.
+
+    ``kind``: ``mappings`` or ``mappings/rules``. A bare name means ``KIND/NAME.toml`` beside
+    the configuration, else among the shipped ones; anything else is a path from ``folder``.
+    Raises ``ConfigError``.
+    """
+    if "/" in name or name.endswith(".toml"):
+        return read_toml(folder / name), False
+    own = folder / kind / f"{name}.toml"
+    if own.is_file():
+        return read_toml(own), False
+    shipped = _shipped(kind)
+    if name not in shipped:
+        message = f'there is no "{shown(name)}" in {kind}'
+        known = set(shipped) | {each.stem for each in (folder / kind).glob("*.toml")}
+        raise ConfigError(message, hint=nearest(name, known) or "a path to a TOML file")
+    text = shipped[name].read_text("utf-8")
+    return parse_toml(text, f"{kind}/{name}.toml"), True
+
+
+def _shipped(kind: str) -> dict[str, Traversable]:
+    try:
+        place = files("mappings")
+        for part in kind.split("/")[1:]:
+            place = place / part
+        found = [each for each in place.iterdir() if each.name.endswith(".toml")]
+    except (ModuleNotFoundError, FileNotFoundError, NotADirectoryError):
+        return {}
+    return {each.name.removesuffix(".toml"): each for each in found}

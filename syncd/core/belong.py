@@ -1,0 +1,176 @@
+"""Where copies belong: what a channel admits, what it holds, and what it is given."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from syncd.core.channel import Cancelled, Channel, Filter, FilterMode, Policy, Privacy, Private
+from syncd.core.fidelity import Fidelity, project
+from syncd.core.model import Appointment, Override, Status, Visibility
+from syncd.core.recurrence import last_end, occurrences, starts_utc
+from syncd.core.rules import value_matches
+
+BUSY_TITLE = "Busy"
+"""What a copy is called that may only show that somebody is busy."""
+
+BUSY_FIELDS = frozenset({"when", "busy"})
+"""What is read from a channel that is only given busy times."""
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """When a settling happens: ``now`` and the window that is kept equal (aware UTC).
+
+    ``default_zone``: of times that carry none. ``blind``: channels that have never been looked
+    at, in which nothing is created, since nobody knows what is there.
+    """
+
+    now: datetime
+    start: datetime
+    end: datetime
+    default_zone: str = "UTC"
+    blind: frozenset[str] = frozenset()
+
+
+def admits(channel: Channel, copy: Appointment, policy: Policy) -> bool:
+    """Whether an appointment may be born from this copy in ``channel``."""
+    if channel.direction == "to":
+        return False
+    return _passes(channel.admits, channel, copy, policy)
+
+
+def holds(channel: Channel, appointment: Appointment, policy: Policy) -> bool:
+    """Whether ``appointment`` belongs into ``channel``, judged on the merged value."""
+    return _passes(channel.holds, channel, appointment, policy)
+
+
+def takes_part(person: str, appointment: Appointment, policy: Policy) -> bool:
+    """Whether a colleague or a room owns, attends or is booked for the appointment."""
+    names = {person} | {alias for alias, stands in policy.colleagues.items() if stands == person}
+    if appointment.owner in names or not names.isdisjoint(appointment.resources):
+        return True
+    return any(each.email in names for each in appointment.attendees)
+
+
+def is_private(appointment: Appointment) -> bool:
+    """Whether the appointment is not for everybody's eyes."""
+    return appointment.visibility is not Visibility.PUBLIC
+
+
+def keeps_cancelled(channel: Channel) -> bool:
+    """Whether a cancelled appointment keeps its copy here: always in a CRM, else as configured."""
+    return channel.is_crm or (
+        channel.cancelled is Cancelled.MARK and "status" in channel.fidelity.carries
+    )
+
+
+def should_hold(
+    channel: Channel, appointment: Appointment, policy: Policy, *, born: str, here: bool
+) -> bool:
+    """Whether ``channel`` should have a copy.
+
+    ``here``: it has one that a private appointment may stay in: somebody's own, or a CRM's.
+    """
+    if appointment.status is Status.CANCELLED and not keeps_cancelled(channel):
+        return False
+    if is_private(appointment) and channel.name != born and not here:
+        origin = policy.channels.get(born)
+        if origin is None or origin.private is Private.STAY:
+            return False
+    return holds(channel, appointment, policy)
+
+
+def shows_busy_only(channel: Channel, appointment: Appointment, policy: Policy, born: str) -> bool:
+    """Whether this channel is told only that somebody is busy."""
+    if channel.privacy is Privacy.BUSY:
+        return True
+    if not is_private(appointment) or channel.name == born:
+        return False
+    origin = policy.channels.get(born)
+    return origin is not None and origin.private is Private.BUSY
+
+
+def given(channel: Channel, appointment: Appointment, policy: Policy, born: str) -> Appointment:
+    """What ``channel`` is given of the appointment, in full, before it shortens anything."""
+    if shows_busy_only(channel, appointment, policy, born):
+        return _busy_only(appointment)
+    if appointment.overrides and not keeps_cancelled(channel):
+        return replace(appointment, overrides=tuple(map(_without_cancelled, appointment.overrides)))
+    return appointment
+
+
+def readable(
+    channel: Channel, appointment: Appointment, policy: Policy, born: str
+) -> frozenset[str]:
+    """The fields whose values this channel may claim."""
+    if shows_busy_only(channel, appointment, policy, born):
+        return BUSY_FIELDS & channel.fidelity.carries
+    return channel.fidelity.carries
+
+
+def projected(
+    fidelity: Fidelity, whole: Appointment, moment: Moment, *, series: bool
+) -> dict[str, Appointment]:
+    """What a channel would hold, by slot: one entry, or the occurrences of a series in the window.
+
+    ``whole`` is what the channel is given. ``series``: it is one, and the channel has no series.
+    """
+    if not series:
+        return {"": project(whole, fidelity)}
+    shown = occurrences(whole, moment.start, moment.end, moment.default_zone)
+    return {slot: project(each, fidelity) for slot, each in shown.items()}
+
+
+def in_window(appointment: Appointment, moment: Moment) -> bool:
+    """Whether the appointment, or an occurrence of it, overlaps the window."""
+    if starts_utc(appointment, moment.default_zone) >= moment.end:
+        return False
+    end = last_end(appointment, moment.default_zone)
+    return end is None or end >= moment.start
+
+
+def _passes(rule: Filter, channel: Channel, judged: Appointment, policy: Policy) -> bool:
+    if rule.mode is FilterMode.ALL:
+        return True
+    if rule.mode is FilterMode.NONE:
+        return False
+    if rule.mode is FilterMode.OWN:
+        return not channel.person or takes_part(channel.person, judged, policy)
+    if rule.mode is FilterMode.CUSTOMERS:
+        return _concerns_customer(judged, policy)
+    return all(
+        value_matches(getattr(judged, name), allowed) for name, allowed in rule.match.items()
+    )
+
+
+def _concerns_customer(judged: Appointment, policy: Policy) -> bool:
+    if judged.customer:
+        return True
+    people = {each.email for each in judged.attendees}
+    if judged.organizer is not None:
+        people.add(judged.organizer.email)
+    return any("@" in each and not policy.is_colleague(each) for each in people)
+
+
+def _busy_only(appointment: Appointment) -> Appointment:
+    overrides = tuple(
+        (slot, Override(tuple(pair for pair in own.values if pair[0] in BUSY_FIELDS), own.deleted))
+        for slot, own in appointment.overrides
+    )
+    return Appointment(
+        when=appointment.when,
+        busy=appointment.busy,
+        recurrence=appointment.recurrence,
+        overrides=overrides,
+        title=BUSY_TITLE,
+        status=appointment.status,
+        visibility=Visibility.PRIVATE,
+    )
+
+
+def _without_cancelled(pair: tuple[str, Override]) -> tuple[str, Override]:
+    slot, own = pair
+    if dict(own.values).get("status") is Status.CANCELLED:
+        return slot, Override((), True)
+    return pair

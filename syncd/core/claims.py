@@ -1,0 +1,219 @@
+"""Claims: what each channel says a value should be now, and whom it contradicts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from syncd.core.belong import Moment, given, readable
+from syncd.core.channel import Channel, Direction, Policy
+from syncd.core.fidelity import Fidelity, project, project_value
+from syncd.core.lift import CannotLift, lift
+from syncd.core.model import OVERRIDABLE_FIELDS, Appointment, Value
+from syncd.core.paths import DELETED, Path, element_paths, get, is_empty
+from syncd.core.recurrence import occurrence
+from syncd.core.situation import Here
+from syncd.core.state import WHOLE, Agreement, ChannelName, Setter, Span
+
+BIRTH: Path = ()
+"""The path under which an agreement keeps the channel of its birth as a setter."""
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """One channel's value of one path. ``raw`` is as the channel shows it, ``value`` lifted.
+
+    ``contested``: the agreed value's setter disputes it. ``agreed``: this is that dispute, made
+    on behalf of the setter. ``person``: an administrator's. ``here``: the copy it was seen in.
+    """
+
+    channel: ChannelName
+    path: Path
+    value: Value
+    raw: Value
+    span: Span
+    here: Here | None = None
+    contested: bool = False
+    agreed: bool = False
+    person: bool = False
+
+
+def setter_of(agreement: Agreement, path: Path) -> Setter | None:
+    """Who set the agreed value at ``path``."""
+    return agreement.setters.get(path) or agreement.setters.get(BIRTH)
+
+
+def claims_of(here: Here, agreement: Agreement, policy: Policy, moment: Moment) -> list[Claim]:
+    """What a copy that was settled before claims now: the fields that a person changed in it."""
+    if not here.changes or here.channel.direction is Direction.TO or here.settled is None:
+        return []
+    whole = agreement.appointment
+    fields = readable(here.channel, whole, policy, agreement.born)
+    view = _View.of(here, agreement, policy)
+    claims: list[Claim] = []
+    for path, raw in here.changes.items():
+        if path[0] not in fields and path[0] != "overrides":
+            continue
+        if raw == get(view.shown, path):
+            continue
+        claims.append(_claim(here, agreement, view, path, raw))
+    return claims
+
+
+def newcomer_claims(here: Here, agreement: Agreement, policy: Policy) -> list[Claim]:
+    """A copy that joins claims only fields that are empty in the agreement."""
+    if here.copy is None or here.channel.direction is Direction.TO:
+        return []
+    whole = agreement.appointment
+    fields = readable(here.channel, whole, policy, agreement.born)
+    return [
+        Claim(here.channel.name, path, value, value, here.span, here)
+        for path, value in element_paths(here.copy.reads)
+        if here.place[1] == WHOLE
+        and path[0] in fields
+        and not is_empty(value)
+        and is_empty(getattr(whole, path[0]))
+    ]
+
+
+def birth_claims(here: Here, policy: Policy) -> list[Claim]:
+    """Where no copy has an agreement, every reading is a claim, except that which says nothing."""
+    if here.copy is None:
+        return []
+    fields = readable(here.channel, here.copy.reads, policy, here.channel.name)
+    return [
+        Claim(here.channel.name, path, value, value, here.span, here)
+        for path, value in element_paths(here.copy.reads)
+        if path[0] in fields and not is_empty(value)
+    ]
+
+
+def on_behalf(path: Path, agreement: Agreement) -> Claim | None:
+    """The agreed value as a claim of whoever set it."""
+    setter = setter_of(agreement, path)
+    if setter is None:
+        return None
+    value = get(agreement.appointment, path)
+    return Claim(
+        setter.channel,
+        path,
+        value,
+        value,
+        setter.changed,
+        agreed=True,
+        person=setter.is_person,
+    )
+
+
+def unsubsumed(claims: Iterable[Claim], policy: Policy) -> list[Claim]:
+    """Without the claims that are only what their channel would hold of another's value."""
+    claims = list(claims)
+    if len({claim.value for claim in claims}) < 2:
+        return claims
+    return [claim for claim in claims if not any(_holds_of(claim, o, policy) for o in claims)]
+
+
+def owes(here: Here, path: Path, agreement: Agreement, policy: Policy) -> bool:
+    """Whether the channel is owed the agreed value at ``path`` of its own copy."""
+    return _View.of(here, agreement, policy).owes(here, path)
+
+
+def _holds_of(claim: Claim, other: Claim, policy: Policy) -> bool:
+    if claim is other or claim.value == other.value or claim.agreed:
+        return False
+    channel = policy.channels.get(claim.channel)
+    if channel is None:
+        return False
+    shown = project_value(claim.path[-1], other.value, channel.fidelity)
+    if shown != claim.raw:
+        return False
+    # Two channels that each shorten to the same text: the longer one is the full value.
+    mutual = policy.channels.get(other.channel)
+    if mutual is None or other.agreed:
+        return True
+    back = project_value(claim.path[-1], claim.value, mutual.fidelity)
+    return back != other.raw or len(str(other.value)) > len(str(claim.value))
+
+
+@dataclass(frozen=True, slots=True)
+class _View:
+    """The agreed appointment as one place is given it, and what the channel would hold of it."""
+
+    channel: Channel
+    full: Appointment
+    shown: Appointment
+
+    @classmethod
+    def of(cls, here: Here, agreement: Agreement, policy: Policy) -> _View:
+        whole = given(here.channel, agreement.appointment, policy, agreement.born)
+        slot = here.place[1]
+        full = whole if slot == WHOLE else (occurrence(whole, slot) or whole)
+        return cls(here.channel, full, project(full, here.channel.fidelity))
+
+    def owes(self, here: Here, path: Path) -> bool:
+        settled = here.settled
+        if settled is None or get(settled.copy.reads, path) == get(self.shown, path):
+            return False
+        if settled.asked is None or path in settled.disputed:
+            return True
+        return get(settled.asked, path) != get(self.full, path)
+
+
+def _claim(here: Here, agreement: Agreement, view: _View, path: Path, raw: Value) -> Claim:
+    """One changed value as a claim on the appointment: lifted, and contested or not."""
+    was = get(here.settled.copy.reads, path) if here.settled is not None else None
+    fidelity = here.channel.fidelity
+    contested = _contested(here, agreement, view, path)
+    try:
+        value = _lifted(path, raw, was, get(view.full, path), fidelity)
+    except CannotLift:
+        value, contested = raw, True
+    target, value = _target(here, view, path, value)
+    return Claim(here.channel.name, target, value, raw, here.span, here, contested)
+
+
+def _lifted(path: Path, raw: Value, was: Value, full: Value, fidelity: Fidelity) -> Value:
+    if raw is None or was is None or full is None:
+        return raw
+    return lift(path, raw, was, full, fidelity)
+
+
+def _contested(here: Here, agreement: Agreement, view: _View, path: Path) -> bool:
+    target = _target_path(here, path)
+    setter = setter_of(agreement, target) if target is not None else None
+    if setter is None or setter.channel == here.channel.name:
+        return False
+    return view.owes(here, path) or setter.at > here.known_until
+
+
+def _target_path(here: Here, path: Path) -> Path | None:
+    slot = here.place[1]
+    if slot == WHOLE:
+        return path
+    return ("overrides", slot, path[0]) if path[0] in OVERRIDABLE_FIELDS else None
+
+
+def _target(here: Here, view: _View, path: Path, value: Value) -> tuple[Path, Value]:
+    """The path in the appointment that a path of this copy stands for, and the value there.
+
+    An edit of a single occurrence is an override; of an element of it, of the whole field.
+    """
+    slot = here.place[1]
+    if slot == WHOLE or path[0] not in OVERRIDABLE_FIELDS:
+        return path, value
+    if len(path) > 1 and here.copy is not None:
+        value = getattr(here.copy.reads, path[0])
+    return ("overrides", slot, path[0]), value
+
+
+def deleted_path(here: Here) -> Path:
+    """The path that says that the occurrence of this place does not take place."""
+    return ("overrides", here.place[1], DELETED)
+
+
+def by_path(claims: Iterable[Claim]) -> Mapping[Path, list[Claim]]:
+    """Claims grouped by what they are about, in a stable order."""
+    grouped: dict[Path, list[Claim]] = {}
+    for claim in claims:
+        grouped.setdefault(claim.path, []).append(claim)
+    return grouped

@@ -1,0 +1,196 @@
+"""An agreement in the making: what a settling has decided so far."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from syncd.core.claims import BIRTH, Claim
+from syncd.core.decide import Decision
+from syncd.core.model import Appointment, Value
+from syncd.core.paths import Path, get, patch
+from syncd.core.situation import Here
+from syncd.core.state import (
+    WHOLE,
+    Absence,
+    Agreement,
+    ChannelName,
+    Key,
+    Kind,
+    Place,
+    Question,
+    Record,
+    Setter,
+    Settled,
+    Slot,
+)
+
+
+@dataclass(slots=True)
+class Draft:
+    """The next agreement, mutable while it is being decided. Fields as in ``Agreement``."""
+
+    before: Agreement | None
+    appointment: Appointment
+    now: datetime
+    born: ChannelName
+    setters: dict[Path, Setter] = field(default_factory=dict)
+    copies: dict[Place, Settled] = field(default_factory=dict)
+    absent: dict[Place, Absence] = field(default_factory=dict)
+    open: dict[Path, Question] = field(default_factory=dict)
+    uids: set[str] = field(default_factory=set)
+    deleting: datetime | None = None
+    before_cancel: str = ""
+    records: list[Record] = field(default_factory=list)
+    moved: list[tuple[ChannelName, Key, Slot]] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, agreement: Agreement, now: datetime) -> Draft:
+        """A draft that starts as ``agreement`` stands."""
+        return cls(
+            agreement,
+            agreement.appointment,
+            now,
+            agreement.born,
+            dict(agreement.setters),
+            dict(agreement.copies),
+            dict(agreement.absent),
+            dict(agreement.open),
+            set(agreement.uids),
+            agreement.deleting,
+            agreement.before_cancel,
+        )
+
+    def agreement(self) -> Agreement:
+        """The draft as an agreement."""
+        return Agreement(
+            self.appointment,
+            self.setters,
+            self.copies,
+            self.absent,
+            self.open,
+            frozenset(self.uids),
+            self.born,
+            self.deleting,
+            self.before_cancel,
+        )
+
+    def look_at(self, heres: Iterable[Here]) -> None:
+        """Take over what every place shows now as its settled copy."""
+        for here in heres:
+            if here.copy is None:
+                self.copies.pop(here.place, None)
+                continue
+            if here.copy.uid:
+                self.uids.add(here.copy.uid)
+            settled = here.settled
+            if settled is None:
+                self.copies[here.place] = Settled(here.copy, here.copy.reads)
+                self.absent.pop(here.place, None)
+            elif settled.copy is not here.copy or self.copies.get(here.place) is not settled:
+                self.copies[here.place] = replace(settled, copy=here.copy)
+
+    def set(self, path: Path, value: Value, setter: Setter) -> None:
+        """Agree on ``value`` at ``path``."""
+        self.appointment = patch(self.appointment, {path: value})
+        self.setters[path] = setter
+
+    def take(self, decision: Decision) -> None:
+        """Carry out a decision: the value, its setter, who agrees, who is owed, the record."""
+        before = get(self.appointment, decision.path)
+        winner = decision.winner
+        if winner is not None and (decision.value != before or winner.person):
+            setter = Setter(winner.channel, winner.span, winner.span.latest, decision.rule)
+            self.set(decision.path, decision.value, setter)
+        for claim in (*decision.claims, *decision.struck):
+            self._note_side(claim, decision)
+        self.records.extend(records_of(decision, before))
+
+    def keep_open(self, decision: Decision) -> None:
+        """Leave a field open: its claimants keep their values."""
+        for claim in decision.struck:
+            if claim.here is not None:
+                self.dispute(claim.here, claim.path)
+        claims = {claim.channel: claim.value for claim in decision.claims}
+        known = self.open.get(decision.path)
+        if known is not None and known.claims == claims:
+            return
+        since = known.since if known is not None else self.now
+        self.open[decision.path] = Question(claims, decision.rule, since)
+        self.records.extend(records_of(decision, get(self.appointment, decision.path)))
+
+    def count_as_asked(self, here: Here, path: Path, value: Value) -> None:
+        """This copy has the agreed value at ``path`` already, in its own or in a finer form."""
+        settled = self.copies.get(here.place)
+        if settled is None:
+            return
+        own = own_path(here, path)
+        asked = settled.asked if settled.asked is not None else settled.copy.reads
+        if own is not None:
+            asked = patch(asked, {own: value})
+            self.copies[here.place] = replace(
+                settled, asked=asked, disputed=settled.disputed - {own}
+            )
+
+    def dispute(self, here: Here, path: Path) -> None:
+        """It was decided against this copy at ``path``: it is owed the agreed value."""
+        settled = self.copies.get(here.place)
+        own = own_path(here, path)
+        if settled is not None and own is not None:
+            self.copies[here.place] = replace(settled, disputed=settled.disputed | {own})
+
+    def _note_side(self, claim: Claim, decision: Decision) -> None:
+        if claim.here is None:
+            return
+        if claim.value == decision.value and decision.winner is not None:
+            self.count_as_asked(claim.here, claim.path, claim.value)
+        else:
+            self.dispute(claim.here, claim.path)
+
+    def birth_setter(self, setter: Setter) -> None:
+        """Who set everything that nobody has set since."""
+        self.setters[BIRTH] = setter
+
+
+def own_path(here: Here, path: Path) -> Path | None:
+    """The path in a copy's own terms: an override of its occurrence is its own field."""
+    slot = here.place[1]
+    if slot == WHOLE:
+        return path
+    if path[0] == "overrides":
+        return (path[2],) if path[1] == slot and path[2] != "deleted" else None
+    return path
+
+
+def records_of(decision: Decision, before: Value) -> list[Record]:
+    """What history keeps of a decision: the change, the conflict, each value put back."""
+    records: list[Record] = []
+    for claim in decision.struck:
+        records.append(
+            Record(
+                Kind.PUT_BACK,
+                decision.path,
+                decision.struck_by,
+                value=decision.value if decision.winner is not None else before,
+                before=before,
+                claims=((claim.channel, claim.value),),
+            )
+        )
+    claims = tuple((claim.channel, claim.value) for claim in decision.claims)
+    if decision.asked:
+        records.append(Record(Kind.ASKED, decision.path, decision.rule, "", None, before, claims))
+    elif decision.winner is not None and (decision.is_conflict or decision.value != before):
+        kind = Kind.CONFLICT if decision.is_conflict else Kind.SET
+        records.append(
+            Record(
+                kind,
+                decision.path,
+                decision.rule,
+                decision.winner.channel,
+                decision.value,
+                before,
+                claims,
+            )
+        )
+    return records

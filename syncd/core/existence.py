@@ -1,0 +1,335 @@
+"""Whether an appointment goes on: deletions and cancellations against edits.
+
+Being deleted and becoming cancelled are the same kind of claim, contested by every edit
+made since. Only ``Gone`` deletes; an absence that cancels nothing is agreed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from syncd.core.belong import Moment, keeps_cancelled, should_hold
+from syncd.core.channel import Policy
+from syncd.core.claims import Claim, on_behalf, setter_of
+from syncd.core.draft import Draft
+from syncd.core.model import Appointment, Attendee, Response, Status
+from syncd.core.paths import Path
+from syncd.core.recurrence import cut, ended, has_past
+from syncd.core.rules import Contest, ContestRule
+from syncd.core.situation import Here
+from syncd.core.state import (
+    WHOLE,
+    Absence,
+    ChannelName,
+    Kind,
+    Question,
+    Record,
+    Setter,
+    Span,
+)
+
+STATUS: Path = ("status",)
+DELETING: Path = ("deleting",)
+"""The path whose setter is the channel in which the appointment was deleted."""
+
+FINAL = frozenset({Status.COMPLETED, Status.NO_SHOW})
+
+ENDED_RULE = "built-in: what has ended is not cancelled by a calendar"
+DECLINE_RULE = "built-in: deleting an invitation declines it"
+FUTURE_RULE = "built-in: deleting a series cancels only its future"
+ABSENT_RULE = "built-in: only this copy goes"
+
+
+@dataclass(frozen=True, slots=True)
+class Deletion:
+    """A channel's claim that the appointment shall not take place; ``gone`` or cancelled."""
+
+    channel: ChannelName
+    span: Span
+    here: Here | None = None
+    gone: bool = True
+    person: bool = False
+
+
+def is_cancelling(claim: Claim) -> bool:
+    """Whether a claim on the status says that the appointment is cancelled."""
+    return claim.path == STATUS and claim.value is Status.CANCELLED
+
+
+def deletions(
+    heres: Iterable[Here], draft: Draft, policy: Policy, cancelling: Sequence[Claim]
+) -> list[Deletion]:
+    """The claims that the appointment shall go. Expected and borrowed absences are agreed here."""
+    found: list[Deletion] = []
+    for here in heres:
+        if not here.gone or here.place[1] != WHOLE:
+            continue
+        if _is_expected(here, draft, policy):
+            continue
+        if _is_borrowed(here, policy):
+            _decline(here, draft)
+            continue
+        found.append(Deletion(here.channel.name, here.span, here))
+    for claim in cancelling:
+        found.append(Deletion(claim.channel, claim.span, claim.here, False, claim.person))
+    return found
+
+
+def judge(
+    found: Sequence[Deletion],
+    edits: Sequence[Claim],
+    draft: Draft,
+    policy: Policy,
+    moment: Moment,
+    merged: Appointment,
+) -> bool:
+    """Decide deletions against edits. Returns whether the edits hold.
+
+    Where the deletion wins, the edits are recorded and dropped. ``merged`` is the appointment
+    with the edits in it: on it is judged whether it has ended.
+    """
+    serious = [d for d in found if not _harmless(d, draft, policy, moment, merged)]
+    if not serious:
+        return True
+    names = {deletion.channel for deletion in serious}
+    contesting = [e for e in edits if e.channel not in names]
+    contesting += _unseen_edits(serious, draft, policy)
+    rule = policy.rules.contest(draft.before.appointment if draft.before else draft.appointment)
+    outcome = weigh(rule, [d.span for d in serious], [e.span for e in contesting])
+    if any(deletion.person for deletion in serious):
+        outcome = Contest.DELETE
+    if contesting:
+        _record(serious, contesting, outcome, rule.name, draft)
+    if outcome is Contest.DELETE:
+        _delete(serious, rule.name if contesting else ABSENT_RULE, draft, policy, moment)
+        return all(e.span.certainly_before(d.span) for e in contesting for d in serious)
+    _restore(serious, outcome, rule.name, contesting, draft)
+    return True
+
+
+def revive(edits: Sequence[Claim], draft: Draft, policy: Policy) -> bool:
+    """An appointment that is cancelled or going, edited where that was not known yet.
+
+    Returns whether the edits hold: then it is back; else they are recorded and dropped.
+    """
+    going = draft.deleting is not None
+    if not going and draft.appointment.status is not Status.CANCELLED:
+        return True
+    if draft.before is None:
+        return True
+    setter = setter_of(draft.before, DELETING if going else STATUS)
+    unaware = [e for e in edits if e.here is not None and _unaware(e, setter, draft, policy)]
+    if setter is None or not unaware:
+        return not going
+    rule = policy.rules.contest(draft.before.appointment)
+    outcome = weigh(rule, [setter.changed], [claim.span for claim in unaware])
+    _record([Deletion(setter.channel, setter.changed)], unaware, outcome, rule.name, draft)
+    if outcome is Contest.DELETE:
+        for claim in unaware:
+            if claim.here is not None:
+                draft.dispute(claim.here, claim.path)
+        return False
+    draft.deleting = None
+    draft.setters.pop(DELETING, None)
+    if draft.appointment.status is Status.CANCELLED:
+        first = unaware[0]
+        back = Status(draft.before_cancel or Status.CONFIRMED)
+        draft.set(STATUS, back, Setter(first.channel, first.span, first.span.latest, rule.name))
+    return True
+
+
+def weigh(rule: ContestRule, deleted: Sequence[Span], edited: Sequence[Span]) -> Contest:
+    """Who wins: ``DELETE``, ``EDIT`` or ``ASK``. Where the order is unknown, the edit does."""
+    if not edited:
+        return Contest.DELETE
+    if all(any(edit.certainly_before(span) for span in deleted) for edit in edited):
+        return Contest.DELETE
+    if rule.prefer is not Contest.LATEST:
+        return rule.prefer
+    return Contest.EDIT
+
+
+def _is_expected(here: Here, draft: Draft, policy: Policy) -> bool:
+    if draft.deleting is not None or here.place in draft.absent:
+        return True
+    before = draft.before.appointment if draft.before is not None else draft.appointment
+    return not should_hold(here.channel, before, policy, born=draft.born, here=True)
+
+
+def _is_borrowed(here: Here, policy: Policy) -> bool:
+    """An invitation whose organizer is outside: deleting it declines, unless he cancelled it."""
+    settled = here.settled
+    if settled is None or not settled.copy.invited or not here.channel.person:
+        return False
+    organizer = settled.copy.reads.organizer
+    if organizer is None or policy.is_colleague(organizer.email):
+        return False
+    return settled.copy.reads.status is not Status.CANCELLED
+
+
+def _decline(here: Here, draft: Draft) -> None:
+    person = here.channel.person
+    draft.absent[here.place] = Absence(draft.now, DECLINE_RULE, person)
+    attendee = draft.appointment.attendee(person) or Attendee(person)
+    declined = replace(attendee, response=Response.DECLINED)
+    path = ("attendees", person)
+    setter = Setter(here.channel.name, here.span, here.span.latest, DECLINE_RULE)
+    draft.set(path, declined, setter)
+    draft.records.append(
+        Record(Kind.ABSENT, path, DECLINE_RULE, here.channel.name, declined, attendee)
+    )
+
+
+def _harmless(
+    deletion: Deletion, draft: Draft, policy: Policy, moment: Moment, merged: Appointment
+) -> bool:
+    """What has ended or is completed is never cancelled by a calendar: only that copy goes."""
+    channel = policy.channels.get(deletion.channel)
+    if deletion.person or channel is None or channel.is_crm:
+        return False
+    over = merged.status in FINAL or ended(merged, moment.now, moment.default_zone)
+    if not over:
+        return False
+    path = STATUS
+    if deletion.here is not None and deletion.gone:
+        draft.absent[deletion.here.place] = Absence(draft.now, ENDED_RULE, channel.person)
+        path = ()
+    elif deletion.here is not None:
+        draft.count_as_asked(deletion.here, STATUS, draft.appointment.status)
+    claims = ((deletion.channel, Status.CANCELLED),)
+    draft.records.append(
+        Record(Kind.ABSENT, path, ENDED_RULE, deletion.channel, None, None, claims)
+    )
+    return True
+
+
+def _unseen_edits(serious: Sequence[Deletion], draft: Draft, policy: Policy) -> list[Claim]:
+    """Agreed values that the deleting channel had not been given yet contest its deletion."""
+    if draft.before is None:
+        return []
+    found: list[Claim] = []
+    for deletion in serious:
+        if deletion.here is None:
+            continue
+        known = deletion.here.known_until
+        for path, setter in draft.before.setters.items():
+            if not path or path == DELETING or setter.channel == deletion.channel:
+                continue
+            if path[0] not in deletion.here.channel.fidelity.carries or setter.at <= known:
+                continue
+            claim = on_behalf(path, draft.before)
+            if claim is not None:
+                found.append(claim)
+    return found
+
+
+def _unaware(claim: Claim, setter: Setter | None, draft: Draft, policy: Policy) -> bool:
+    """Whether a claim comes from a copy that had not been told of the end yet."""
+    if claim.here is None or setter is None or setter.channel == claim.channel:
+        return False
+    if draft.deleting is not None or not keeps_cancelled(claim.here.channel):
+        return True
+    return setter.at > claim.here.known_until
+
+
+def _delete(
+    serious: Sequence[Deletion], rule: str, draft: Draft, policy: Policy, moment: Moment
+) -> None:
+    first = serious[0]
+    setter = Setter(first.channel, first.span, first.span.latest, rule)
+    series = draft.appointment.recurrence is not None
+    if series and all(d.gone for d in serious):
+        if has_past(draft.appointment, moment.now, moment.default_zone):
+            _cut_series(serious, setter, draft, moment)
+            return
+    for deletion in serious:
+        channel = policy.channels.get(deletion.channel)
+        if deletion.gone and channel is not None and channel.is_crm:
+            draft.deleting = draft.now
+            draft.setters[DELETING] = replace(setter, channel=deletion.channel)
+            draft.records.append(Record(Kind.DELETED, (), rule, deletion.channel))
+            return
+    before = draft.appointment.status
+    if before is not Status.CANCELLED:
+        draft.before_cancel = before.value
+        draft.set(STATUS, Status.CANCELLED, setter)
+        claims = tuple((deletion.channel, Status.CANCELLED) for deletion in serious)
+        draft.records.append(
+            Record(Kind.SET, STATUS, rule, first.channel, Status.CANCELLED, before, claims)
+        )
+    for deletion in serious:
+        if deletion.here is not None and not deletion.gone:
+            draft.count_as_asked(deletion.here, STATUS, Status.CANCELLED)
+
+
+def _cut_series(
+    serious: Sequence[Deletion], setter: Setter, draft: Draft, moment: Moment
+) -> None:
+    shorter = cut(draft.appointment, moment.now, moment.default_zone)
+    if shorter is None:
+        return
+    before = draft.appointment.recurrence
+    draft.appointment = shorter
+    draft.setters[("recurrence",)] = setter
+    for deletion in serious:
+        if deletion.here is not None:
+            draft.absent[deletion.here.place] = Absence(draft.now, FUTURE_RULE)
+    draft.records.append(
+        Record(
+            Kind.DELETED,
+            ("recurrence",),
+            FUTURE_RULE,
+            setter.channel,
+            shorter.recurrence,
+            before,
+        )
+    )
+
+
+def _restore(
+    serious: Sequence[Deletion],
+    outcome: Contest,
+    rule: str,
+    contesting: Sequence[Claim],
+    draft: Draft,
+) -> None:
+    """The edit won, or a person is asked: a copy that is still there keeps or gets its status."""
+    if outcome is Contest.ASK:
+        claims = {d.channel: Status.CANCELLED for d in serious}
+        claims |= {e.channel: draft.appointment.status for e in contesting}
+        draft.open[STATUS] = Question(dict(claims), rule, draft.now)
+        for deletion in serious:
+            if deletion.here is not None and deletion.gone:
+                draft.absent[deletion.here.place] = Absence(draft.now, rule)
+        return
+    for deletion in serious:
+        if deletion.here is not None and not deletion.gone:
+            draft.dispute(deletion.here, STATUS)
+
+
+def _record(
+    serious: Sequence[Deletion],
+    contesting: Sequence[Claim],
+    outcome: Contest,
+    rule: str,
+    draft: Draft,
+) -> None:
+    """One conflict for each contested value: what the edit said, and that it was to go."""
+    kind = Kind.ASKED if outcome is Contest.ASK else Kind.CONFLICT
+    gone = tuple((deletion.channel, Status.CANCELLED) for deletion in serious)
+    for edit in contesting:
+        kept = outcome is not Contest.DELETE
+        draft.records.append(
+            Record(
+                kind,
+                edit.path,
+                rule,
+                edit.channel if kept else serious[0].channel,
+                edit.value if kept else Status.CANCELLED,
+                None,
+                (*gone, (edit.channel, edit.value)),
+                "delete against edit",
+            )
+        )
+

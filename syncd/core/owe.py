@@ -1,0 +1,286 @@
+"""Owing: what each channel should hold, and the writes that this takes. Always derived."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from syncd.core.belong import (
+    Moment,
+    given,
+    holds,
+    in_window,
+    keeps_cancelled,
+    projected,
+    should_hold,
+    takes_part,
+)
+from syncd.core.channel import Channel, Direction, OnExit, Policy
+from syncd.core.draft import Draft
+from syncd.core.fidelity import project
+from syncd.core.model import Appointment, Status, Value
+from syncd.core.paths import Path, diff, get, patch
+from syncd.core.recurrence import ended, is_occurrence, occurrence
+from syncd.core.series import slot_start_utc
+from syncd.core.situation import Here
+from syncd.core.state import (
+    WHOLE,
+    WITHDRAWN,
+    Absence,
+    Kind,
+    Operation,
+    Place,
+    Record,
+    Settled,
+    Slot,
+    Write,
+)
+
+NO_LONGER_HELD = "no longer held"
+CANCELLED = "cancelled"
+DELETED = "deleted"
+NOT_AN_OCCURRENCE = "no longer an occurrence"
+CHANGED = "changed"
+NEW = "new here"
+
+
+class Owing:
+    """Derives the writes that a draft owes; tells the draft which absences are agreed."""
+
+    def __init__(
+        self,
+        draft: Draft,
+        heres: Mapping[Place, Here],
+        policy: Policy,
+        moment: Moment,
+        aside: frozenset[tuple[Place, Path]] = frozenset(),
+    ) -> None:
+        self.draft, self.heres, self.policy, self.moment = draft, heres, policy, moment
+        self.aside = aside
+        self.writes: list[Write] = []
+
+    def derive(self) -> tuple[Write, ...]:
+        """All writes, in the order of the channels."""
+        self._release_absences()
+        places: dict[str, list[Place]] = {}
+        for place in self.draft.copies:
+            places.setdefault(place[0], []).append(place)
+        for channel in self.policy.channels.values():
+            if channel.direction is not Direction.FROM:
+                self._channel(channel, places.get(channel.name, []))
+        return tuple(self.writes)
+
+    def _channel(self, channel: Channel, places: list[Place]) -> None:
+        draft = self.draft
+        if draft.deleting is not None:
+            self._remove(channel, places, DELETED)
+            return
+        cancelled = draft.appointment.status is Status.CANCELLED
+        if cancelled and not keeps_cancelled(channel):
+            self._remove(channel, places, CANCELLED)
+            return
+        stays = any(self._may_stay(channel, place) for place in places)
+        if not should_hold(
+            channel, draft.appointment, self.policy, born=draft.born, here=stays
+        ) and not self._keeps_own(channel, places):
+            self._exit(channel, places)
+            return
+        for place in places:
+            absence = draft.absent.get(place)
+            if absence is not None and absence.reason == WITHDRAWN:
+                del draft.absent[place]
+        self._equal(channel, places)
+
+    def _may_stay(self, channel: Channel, place: Place) -> bool:
+        return channel.is_crm or not self.draft.copies[place].ours
+
+    def _keeps_own(self, channel: Channel, places: list[Place]) -> bool:
+        """A copy that somebody made there and that the channel never held as its own stays."""
+        before = self.draft.before
+        if not places or any(self.draft.copies[place].ours for place in places):
+            return False
+        if any(
+            place in self.draft.absent and self.draft.absent[place].reason == WITHDRAWN
+            for place in places
+        ):
+            return False
+        return before is None or not holds(channel, before.appointment, self.policy)
+
+    def _exit(self, channel: Channel, places: list[Place]) -> None:
+        if channel.on_exit is OnExit.KEEP:
+            return
+        for place in places:
+            if place not in self.draft.absent:
+                person = channel.person
+                self.draft.absent[place] = Absence(self.draft.now, WITHDRAWN, person)
+        self._remove(channel, places, NO_LONGER_HELD)
+
+    def _remove(self, channel: Channel, places: list[Place], reason: str) -> None:
+        for place in places:
+            here = self.heres.get(place)
+            if (here is not None and here.waiting) or (place, ()) in self.aside:
+                continue
+            if place[1] != WHOLE and self._is_past(place[1]) and reason != DELETED:
+                continue
+            base = self.draft.copies[place].copy
+            self.writes.append(Write(*place, Operation.DELETE, base=base, reason=reason))
+
+    def _equal(self, channel: Channel, places: list[Place]) -> None:
+        """Every copy as it should be, and the ones that are missing."""
+        draft = self.draft
+        whole = given(channel, draft.appointment, self.policy, draft.born)
+        series = whole.recurrence is not None and not channel.fidelity.recurrence
+        if not series and len(places) == 1 and places[0][1] == WHOLE:
+            if not self._is_as_asked(places[0], whole):
+                self._update(channel, places[0], whole, project(whole, channel.fidelity))
+            return
+        wanted = projected(channel.fidelity, whole, self.moment, series=series)
+        for place in places:
+            self._occurrence(channel, place, whole, wanted, series=series)
+        have = {place[1] for place in places}
+        for slot, shown in wanted.items():
+            if slot not in have:
+                full = occurrence(whole, slot) if slot != WHOLE else whole
+                self._create(channel, slot, full or whole, shown)
+
+    def _occurrence(
+        self,
+        channel: Channel,
+        place: Place,
+        whole: Appointment,
+        wanted: Mapping[Slot, Appointment],
+        *,
+        series: bool,
+    ) -> None:
+        slot = place[1]
+        shown = wanted.get(slot)
+        if shown is not None:
+            full = occurrence(whole, slot) if slot != WHOLE else whole
+            self._update(channel, place, full or whole, shown)
+        elif slot != WHOLE and not self._is_past(slot):
+            if not series or not is_occurrence(whole, slot) or occurrence(whole, slot) is None:
+                self._remove(channel, [place], NOT_AN_OCCURRENCE)
+        elif series and slot == WHOLE:
+            self._remove(channel, [place], NOT_AN_OCCURRENCE)
+
+    def _is_as_asked(self, place: Place, whole: Appointment) -> bool:
+        settled = self.draft.copies[place]
+        return not settled.disputed and settled.asked == whole
+
+    def _update(
+        self, channel: Channel, place: Place, full: Appointment, shown: Appointment
+    ) -> None:
+        here = self.heres.get(place)
+        settled = self.draft.copies[place]
+        owed = self._owed(place, settled, full, shown)
+        self._record_newcomer(here, owed)
+        self._record_overwritten(here, owed)
+        if not owed:
+            self._settle_down(place, settled, full, shown)
+            return
+        if (here is not None and here.waiting) or (place, ()) in self.aside:
+            return
+        content = patch(settled.copy.reads, owed)
+        self.writes.append(
+            Write(
+                *place, Operation.UPDATE, content, full, settled.copy, tuple(sorted(owed)), CHANGED
+            )
+        )
+
+    def _owed(
+        self, place: Place, settled: Settled, full: Appointment, shown: Appointment
+    ) -> dict[Path, Value]:
+        owed: dict[Path, Value] = {}
+        for path, value in diff(settled.copy.reads, shown).items():
+            if path not in settled.disputed and settled.asked is not None:
+                if get(settled.asked, path) == get(full, path):
+                    continue
+            question = self.draft.open.get(path)
+            if question is not None and place[0] in question.claims:
+                continue
+            if (place, path) not in self.aside:
+                owed[path] = value
+        return owed
+
+    def _settle_down(
+        self, place: Place, settled: Settled, full: Appointment, shown: Appointment
+    ) -> None:
+        """A copy that reads as it should needs no dispute; what it was asked stays on record."""
+        if not settled.disputed:
+            return
+        different = diff(settled.copy.reads, shown).keys()
+        left = frozenset(path for path in settled.disputed if path in different)
+        if left != settled.disputed:
+            self.draft.copies[place] = replace(settled, disputed=left)
+
+    def _create(
+        self, channel: Channel, slot: Slot, full: Appointment, shown: Appointment
+    ) -> None:
+        place = (channel.name, slot)
+        here = self.heres.get(place)
+        if place in self.draft.absent or (place, ()) in self.aside:
+            return
+        if channel.name in self.moment.blind or (here is not None and here.waiting):
+            return
+        if slot == WHOLE and not in_window(full, self.moment):
+            return
+        content = patch(shown, _defaults(channel, shown))
+        self.writes.append(Write(*place, Operation.CREATE, content, full, reason=NEW))
+
+    def _release_absences(self) -> None:
+        """An agreed absence ends: moved into the future, or its person is added anew."""
+        draft, before = self.draft, self.draft.before
+        if before is None or not draft.absent:
+            return
+        moment = self.moment
+        moved = draft.appointment.when != before.appointment.when
+        if moved:
+            moved = ended(before.appointment, moment.now, moment.default_zone) and not ended(
+                draft.appointment, moment.now, moment.default_zone
+            )
+        for place, absence in list(draft.absent.items()):
+            added = bool(absence.person) and (
+                takes_part(absence.person, draft.appointment, self.policy)
+                and not takes_part(absence.person, before.appointment, self.policy)
+            )
+            if (moved or added) and absence.since != draft.now:
+                del draft.absent[place]
+
+    def _record_newcomer(self, here: Here | None, owed: Mapping[Path, Value]) -> None:
+        """What a copy that joins says differently is recorded and put back."""
+        if here is None or not here.newcomer or here.copy is None or self.draft.before is None:
+            return
+        for path, value in owed.items():
+            claims = ((here.channel.name, get(here.copy.reads, path)),)
+            self.draft.records.append(
+                Record(Kind.PUT_BACK, path, "joined later", value=value, claims=claims)
+            )
+
+    def _record_overwritten(self, here: Here | None, owed: Mapping[Path, Value]) -> None:
+        if here is None or here.copy is None or not here.silent:
+            return
+        for path, value in owed.items():
+            if any(path in intent.write.paths for intent in here.silent):
+                claims = ((here.channel.name, get(here.copy.reads, path)),)
+                self.draft.records.append(
+                    Record(Kind.OVERWRITTEN, path, "intent open", value=value, claims=claims)
+                )
+
+    def _is_past(self, slot: Slot) -> bool:
+        start = slot_start_utc(slot, self.draft.appointment, self.moment.default_zone)
+        return start < self.moment.now
+
+
+def _defaults(channel: Channel, shown: Appointment) -> dict[Path, Value]:
+    """What an appointment new to this channel gets where it says nothing."""
+    found: dict[Path, Value] = {}
+    for name, value in channel.defaults.items():
+        if name in channel.fidelity.carries and getattr(shown, name, None) == "":
+            found[(name,)] = value
+    return found
+
+
+def nothing_left(draft: Draft, policy: Policy, writes: tuple[Write, ...]) -> bool:
+    """Whether an appointment is over and done with: no copy anywhere and none owed."""
+    return not writes and not any(place[0] in policy.channels for place in draft.copies)
+

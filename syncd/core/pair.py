@@ -1,0 +1,306 @@
+"""Pairing: which appointment a copy without an agreement belongs to.
+
+In this order: our marker, a known key, the iCalendar UID, a tombstone, and on first contact a
+unique match. Pairing alone rebuilds a lost store.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from syncd.core.belong import Moment, admits, in_window
+from syncd.core.channel import Policy
+from syncd.core.match import Candidate, match
+from syncd.core.state import (
+    WHOLE,
+    Agreement,
+    AppointmentId,
+    ChannelName,
+    Copy,
+    Key,
+    Place,
+    Seen,
+    Slot,
+    Tombstone,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Unpaired:
+    """A copy without an agreement. ``waited``: it has waited a cycle for its first key to go."""
+
+    channel: ChannelName
+    copy: Copy
+    seen: Seen
+    waited: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What pairing may look up.
+
+    ``agreements``: those that a marker, key or UID of the unpaired may lead to, and on first
+    contact those that start in the same span. ``by_uid`` and ``by_key``: the appointments of
+    UIDs and of (channel, key). ``present``: the key that is seen at each place. ``stones``.
+    ``contacts``: channels of which this is the first contact.
+    """
+
+    agreements: Mapping[AppointmentId, Agreement] = field(default_factory=dict)
+    by_uid: Mapping[str, frozenset[AppointmentId]] = field(default_factory=dict)
+    by_key: Mapping[tuple[ChannelName, Key], tuple[AppointmentId, Slot]] = field(
+        default_factory=dict
+    )
+    present: Mapping[tuple[AppointmentId, Place], Key] = field(default_factory=dict)
+    stones: Sequence[Tombstone] = ()
+    contacts: Collection[ChannelName] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Doubt:
+    """A copy that might be one of several appointments, or of none: it waits in the inbox."""
+
+    channel: ChannelName
+    key: Key
+    candidates: tuple[str, ...]
+    reason: str
+
+
+@dataclass(slots=True)
+class Pairing:
+    """What pairing found. ``joined``: (channel, key) to appointment and slot; ``births``: new
+    appointments with their first copies; ``parked``: look again next cycle; ``left``: not
+    admitted; ``met``: copies that met a tombstone; ``reborn``: of those, the edited ones."""
+
+    joined: dict[tuple[ChannelName, Key], tuple[AppointmentId, Slot]] = field(default_factory=dict)
+    births: dict[AppointmentId, list[tuple[ChannelName, Key]]] = field(default_factory=dict)
+    parked: list[tuple[ChannelName, Key]] = field(default_factory=list)
+    left: list[tuple[ChannelName, Key]] = field(default_factory=list)
+    met: list[tuple[Unpaired, Tombstone]] = field(default_factory=list)
+    doubts: list[Doubt] = field(default_factory=list)
+
+
+def pair(
+    unpaired: Sequence[Unpaired],
+    known: Known,
+    policy: Policy,
+    moment: Moment,
+    new_id: Callable[[], AppointmentId],
+) -> Pairing:
+    """Where each copy belongs. Deterministic but for ``new_id``; the order of copies is no matter
+    but for which of two equal copies in one channel comes first (the lower key)."""
+    return _Pairing(known, policy, moment, new_id).run(
+        sorted(unpaired, key=lambda each: (each.channel, each.copy.key))
+    )
+
+
+class _Pairing:
+    def __init__(
+        self, known: Known, policy: Policy, moment: Moment, new_id: Callable[[], AppointmentId]
+    ) -> None:
+        self.known, self.policy, self.moment, self.new_id = known, policy, moment, new_id
+        self.found = Pairing()
+        self.taken: dict[tuple[AppointmentId, Place], Key] = dict(known.present)
+        self.newborn_uids: dict[str, AppointmentId] = {}
+
+    def run(self, unpaired: Sequence[Unpaired]) -> Pairing:
+        left = [each for each in unpaired if not self._by_identity(each)]
+        left = self._by_lost_marker(left)
+        left = self._by_shared_uid(left)
+        left = self._by_match(left)
+        for each in left:
+            self._bear(each)
+        return self.found
+
+    def _by_identity(self, each: Unpaired) -> bool:
+        """Marker, key, UID, tombstone: names that lead to what is known."""
+        copy, channel = each.copy, each.channel
+        found = self._named(each)
+        if found is not None:
+            return self._join(each, *found)
+        names = {copy.marker.appointment} if copy.marker is not None else set()
+        for stone in self.known.stones:
+            same = stone.id in names or (copy.uid is not None and copy.uid in stone.uids)
+            if same or (channel, copy.key) in stone.keys:
+                self.found.met.append((each, stone))
+                return True
+        return False
+
+    def _named(self, each: Unpaired) -> tuple[AppointmentId, Slot] | None:
+        copy = each.copy
+        if copy.marker is not None and copy.marker.appointment in self.known.agreements:
+            return copy.marker.appointment, copy.marker.slot
+        by_key = self.known.by_key.get((each.channel, copy.key))
+        if by_key is not None:
+            return by_key
+        ids = self.known.by_uid.get(copy.uid or "", frozenset())
+        return (min(ids), WHOLE) if ids else None
+
+    def _join(self, each: Unpaired, id: AppointmentId, slot: Slot) -> bool:
+        """Join an appointment, unless its place is taken: then wait a cycle, then it is another."""
+        place = (each.channel, slot)
+        key = self.taken.get((id, place))
+        if key is None or key == each.copy.key:
+            self._assign(each, id, slot)
+            return True
+        if not each.waited:
+            self.found.parked.append((each.channel, each.copy.key))
+            return True
+        if each.copy.marker is None and each.copy.uid is not None:
+            reason = "its UID stands twice in this calendar"
+            self._doubt(each, (id,), reason)
+            return True
+        return self._duplicate(each)
+
+    def _duplicate(self, each: Unpaired) -> bool:
+        """A person duplicated it, marker and all: it is new."""
+        bare = replace(each, copy=replace(each.copy, marker=None))
+        self._bear(bare)
+        return True
+
+    def _by_lost_marker(self, unpaired: list[Unpaired]) -> list[Unpaired]:
+        """A lost store: copies that carry the same marker are one appointment again."""
+        groups: dict[AppointmentId, list[Unpaired]] = {}
+        left: list[Unpaired] = []
+        for each in unpaired:
+            if each.copy.marker is None:
+                left.append(each)
+            else:
+                groups.setdefault(each.copy.marker.appointment, []).append(each)
+        for id, group in groups.items():
+            whole = [each for each in group if _slot(each) == WHOLE]
+            if not whole:
+                left.extend(group)
+                continue
+            for each in whole + [each for each in group if _slot(each) != WHOLE]:
+                self._join(each, id, _slot(each))
+            members = [each for each in group if self._joined(each) == id]
+            if members:
+                self._born(id, members)
+        return left
+
+    def _by_shared_uid(self, unpaired: list[Unpaired]) -> list[Unpaired]:
+        """One UID in several channels is one meeting, new or just rebuilt from its markers."""
+        groups: dict[str, list[Unpaired]] = {}
+        left: list[Unpaired] = []
+        for each in unpaired:
+            if each.copy.uid is None:
+                left.append(each)
+            else:
+                groups.setdefault(each.copy.uid, []).append(each)
+        for uid, group in groups.items():
+            known = self.newborn_uids.get(uid)
+            if known is not None:
+                for each in group:
+                    self._join(each, known, WHOLE)
+                continue
+            first = [e for e in group if self._is_admitted(e)]
+            if len(group) == 1 or not first:
+                left.extend(group)
+                continue
+            id = self.new_id()
+            for each in group:
+                self._join(each, id, WHOLE)
+            self._born(id, [each for each in group if self._joined(each) == id])
+        return left
+
+    def _by_match(self, unpaired: list[Unpaired]) -> list[Unpaired]:
+        """First contact of channels: unique matches are linked, doubtful ones wait."""
+        contacts = self.known.contacts
+        if not contacts or not unpaired:
+            return unpaired
+        candidates = [self._candidate(each) for each in unpaired if self._in_window(each)]
+        here = {(each.channel, each.copy.key): each for each in unpaired}
+        for id, agreement in self.known.agreements.items():
+            candidates += self._agreed_candidates(id, agreement)
+        found = match([c for c in candidates if c is not None], contacts=frozenset(contacts))
+        gone: set[tuple[ChannelName, Key]] = set()
+        for group in found.groups:
+            gone |= self._link(group, here)
+        for doubtful in found.doubtful:
+            each = here.get(doubtful.ref)
+            if each is not None and doubtful.ref not in gone:
+                gone.add(doubtful.ref)
+                self._doubt(each, tuple(map(_ref_text, doubtful.candidates)), doubtful.reason)
+        return [each for each in unpaired if (each.channel, each.copy.key) not in gone]
+
+    def _candidate(self, each: Unpaired) -> Candidate | None:
+        channel = self.policy.channels.get(each.channel)
+        if channel is None:
+            return None
+        people = frozenset({channel.person} - {""})
+        ref = (each.channel, each.copy.key)
+        return Candidate(ref, each.channel, each.copy.reads, channel.fidelity, people)
+
+    def _agreed_candidates(self, id: AppointmentId, agreement: Agreement) -> list[Candidate]:
+        """An agreement stands for each of its channels that is not in first contact itself."""
+        have = {place[0] for place in agreement.copies}
+        missing = [name for name in self.known.contacts if name not in have]
+        first = next((c for c in self.policy.channels.values() if c.name in have), None)
+        if not missing or first is None or not in_window(agreement.appointment, self.moment):
+            return []
+        ref = ("", id)
+        return [Candidate(ref, first.name, agreement.appointment, first.fidelity, frozenset())]
+
+    def _link(
+        self,
+        group: Sequence[tuple[ChannelName, Key]],
+        here: Mapping[tuple[ChannelName, Key], Unpaired],
+    ) -> set[tuple[ChannelName, Key]]:
+        members = [here[ref] for ref in group if ref in here]
+        known = next((ref[1] for ref in group if ref not in here), None)
+        if known is None and not any(self._is_admitted(each) for each in members):
+            return set()
+        id = known or self.new_id()
+        for each in members:
+            self._assign(each, id, WHOLE)
+        if known is None:
+            self._born(id, members)
+        return {(each.channel, each.copy.key) for each in members}
+
+    def _bear(self, each: Unpaired) -> None:
+        ref = (each.channel, each.copy.key)
+        if not self._is_admitted(each):
+            self.found.left.append(ref)
+            return
+        id = self.new_id()
+        self._assign(each, id, WHOLE)
+        self._born(id, [each])
+
+    def _born(self, id: AppointmentId, members: Sequence[Unpaired]) -> None:
+        self.found.births[id] = [(each.channel, each.copy.key) for each in members]
+        for each in members:
+            if each.copy.uid is not None:
+                self.newborn_uids.setdefault(each.copy.uid, id)
+
+    def _assign(self, each: Unpaired, id: AppointmentId, slot: Slot) -> None:
+        self.taken[(id, (each.channel, slot))] = each.copy.key
+        self.found.joined[(each.channel, each.copy.key)] = (id, slot)
+
+    def _joined(self, each: Unpaired) -> AppointmentId | None:
+        return self.found.joined.get((each.channel, each.copy.key), (None, WHOLE))[0]
+
+    def _doubt(self, each: Unpaired, candidates: tuple[str, ...], reason: str) -> None:
+        self.found.doubts.append(Doubt(each.channel, each.copy.key, candidates, reason))
+
+    def _is_admitted(self, each: Unpaired) -> bool:
+        channel = self.policy.channels.get(each.channel)
+        if channel is None or not self._in_window(each):
+            return False
+        return admits(channel, each.copy.reads, self.policy)
+
+    def _in_window(self, each: Unpaired) -> bool:
+        return in_window(each.copy.reads, self.moment)
+
+
+def is_reborn(copy: Copy, stone: Tombstone) -> bool:
+    """Whether a copy that met a tombstone was edited after the deletion: then the edit wins."""
+    return copy.modified is not None and copy.modified > stone.at
+
+
+def _slot(each: Unpaired) -> Slot:
+    return each.copy.marker.slot if each.copy.marker is not None else WHOLE
+
+
+def _ref_text(ref: object) -> str:
+    return ":".join(str(part) for part in ref) if isinstance(ref, tuple) else str(ref)

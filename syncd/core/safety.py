@@ -1,0 +1,136 @@
+"""Refusing the disaster: writes that look like one are shown to a person before they are made."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from syncd.core.model import Status
+from syncd.core.paths import get
+from syncd.core.state import AppointmentId, ChannelName, Operation, Plan, Write
+
+SMALL = 5
+"""So many deletions a day are never a disaster."""
+
+MANY = 10
+"""From so many copies on, a channel that lists none of them, or moves half of them, is one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """``deletes`` and ``moves``: shares (0 to 1); ``writes_per_hour``: ``None`` for no limit."""
+
+    deletes: float = 0.10
+    moves: float = 0.50
+    writes_per_hour: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Census:
+    """What is known of the channels before the writes.
+
+    ``copies``: how many each has. ``deleted``: deletions and cancellations written in the last
+    24 h that nobody approved; ``written``: writes of the last hour. ``moved``: copies whose time
+    changed in this observation. ``emptied``: channels that list none of their copies. ``total``:
+    copies of the installation; ``total_deleted``: its deletions in the last 24 h.
+    """
+
+    copies: Mapping[ChannelName, int]
+    deleted: Mapping[ChannelName, int]
+    written: int = 0
+    moved: Mapping[ChannelName, int] | None = None
+    emptied: Collection[ChannelName] = ()
+    total: int = 0
+    total_deleted: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Danger:
+    """One reason to stop. ``channel`` is empty for the whole installation."""
+
+    channel: ChannelName
+    reason: str
+
+
+def is_ending(write: Write) -> bool:
+    """Whether a write deletes a copy or makes it cancelled."""
+    if write.operation is Operation.DELETE:
+        return True
+    return (
+        write.operation is Operation.UPDATE
+        and write.content is not None
+        and ("status",) in write.paths
+        and write.content.status is Status.CANCELLED
+    )
+
+
+def fingerprint(id: AppointmentId, write: Write) -> str:
+    """What names exactly this write: its place, its kind and every owed value."""
+    parts = [id, write.channel, write.slot, write.operation.value]
+    if write.operation is Operation.UPDATE and write.content is not None:
+        content = write.content
+        parts += [f"{'.'.join(path)}={get(content, path)!r}" for path in sorted(write.paths)]
+    if write.operation is Operation.CREATE:
+        parts.append(repr(write.content))
+    return hashlib.sha256("\x1f".join(parts).encode("utf-8", "replace")).hexdigest()[:24]
+
+
+def refuse(
+    plans: Sequence[Plan], census: Census, limits: Limits, approved: Collection[str] = ()
+) -> list[Danger]:
+    """Why these plans must not be written, nothing if they may. ``approved``: fingerprints."""
+    endings: dict[ChannelName, int] = {}
+    new = 0
+    for id, write in _writes(plans):
+        if fingerprint(id, write) in approved:
+            continue
+        new += 1
+        if is_ending(write):
+            endings[write.channel] = endings.get(write.channel, 0) + 1
+    dangers = [*_too_many(endings, census, limits)]
+    if new and not approved:
+        dangers += _strange_looks(census, limits)
+    if limits.writes_per_hour is not None and new + census.written > limits.writes_per_hour:
+        if new:
+            reason = f"{new + census.written} writes within an hour (limit {limits.writes_per_hour})"
+            dangers.append(Danger("", reason))
+    return dangers
+
+
+def _too_many(
+    endings: Mapping[ChannelName, int], census: Census, limits: Limits
+) -> Iterable[Danger]:
+    for channel, count in sorted(endings.items()):
+        copies = census.copies.get(channel, 0)
+        allowed = max(SMALL, int(copies * limits.deletes))
+        all_in_all = count + census.deleted.get(channel, 0)
+        if all_in_all > allowed:
+            reason = (
+                f"{all_in_all} of {copies} appointments would be deleted or cancelled "
+                f"within 24 h (limit {allowed})"
+            )
+            yield Danger(channel, reason)
+    everywhere = sum(endings.values())
+    allowed = max(SMALL, int(census.total * limits.deletes))
+    if everywhere and everywhere + census.total_deleted > allowed:
+        reason = (
+            f"{everywhere + census.total_deleted} of {census.total} copies of the installation "
+            f"would be deleted or cancelled within 24 h (limit {allowed})"
+        )
+        yield Danger("", reason)
+
+
+def _strange_looks(census: Census, limits: Limits) -> Iterable[Danger]:
+    for channel in sorted(census.emptied):
+        yield Danger(channel, f"none of its {census.copies.get(channel, 0)} copies is listed")
+    for channel, moved in sorted((census.moved or {}).items()):
+        copies = census.copies.get(channel, 0)
+        if copies >= MANY and moved > copies * limits.moves:
+            yield Danger(channel, f"{moved} of {copies} copies changed their time at once")
+
+
+def _writes(plans: Iterable[Plan]) -> Iterable[tuple[AppointmentId, Write]]:
+    for plan in plans:
+        for write in plan.writes:
+            yield plan.id, write

@@ -1,0 +1,327 @@
+"""Settling one appointment: a pure function from a case to a plan.
+
+Claims of any number of channels are merged path by path; contradictions are decided by the
+rules; what each channel is owed is derived. Nothing here knows about a particular system.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from syncd.core.belong import Moment, readable
+from syncd.core.birth import born
+from syncd.core.channel import Direction, Policy
+from syncd.core.claims import (
+    Claim,
+    by_path,
+    claims_of,
+    deleted_path,
+    newcomer_claims,
+    on_behalf,
+    unsubsumed,
+)
+from syncd.core.decide import Court, Decision
+from syncd.core.draft import Draft, own_path
+from syncd.core.existence import ENDED_RULE, STATUS, deletions, is_cancelling, judge, revive
+from syncd.core.model import Status, Value
+from syncd.core.owe import Owing, nothing_left
+from syncd.core.paths import Path, get, patch
+from syncd.core.recurrence import is_occurrence
+from syncd.core.series import rekey_orphans, reslot_copies, slot_start_utc
+from syncd.core.situation import Here, Situation, situate
+from syncd.core.state import (
+    PERSON,
+    WHOLE,
+    Absence,
+    Agreement,
+    Case,
+    ChannelName,
+    Kind,
+    Order,
+    Plan,
+    Question,
+    Record,
+    Setter,
+    Span,
+    Tombstone,
+)
+
+__all__ = ["settle"]
+
+
+def settle(case: Case, policy: Policy, moment: Moment) -> Plan:
+    """What to do about one appointment. Deterministic; raises nothing for any well-formed case.
+
+    The plan's agreement has today's copies as settled copies; its writes are what every channel
+    is owed, whatever failed before.
+    """
+    situation = situate(case, policy)
+    if case.agreement is None:
+        draft = born(case.id, situation, policy, moment)
+        if draft is None:
+            return Plan(case.id, None, closed=situation.closed, quiet=True)
+    elif _is_idle(case, case.agreement, situation):
+        draft = Draft.of(case.agreement, moment.now)
+        draft.look_at(situation.heres.values())
+    else:
+        draft = _merged(case, case.agreement, situation, policy, moment)
+    return _planned(case, draft, situation, policy, moment)
+
+
+def _is_idle(case: Case, agreement: Agreement, situation: Situation) -> bool:
+    return situation.quiet and not case.orders and not agreement.open
+
+
+def _planned(
+    case: Case, draft: Draft, situation: Situation, policy: Policy, moment: Moment
+) -> Plan:
+    if draft.before is not None and draft.appointment is not draft.before.appointment:
+        rekey_orphans(draft, moment)
+        reslot_copies(draft, policy, moment)
+    owing = Owing(draft, situation.heres, policy, moment, case.aside)
+    writes = owing.derive()
+    if nothing_left(draft, policy, writes):
+        waiting = any(here.waiting for here in situation.heres.values())
+        if not waiting and not case.intents:
+            return _buried(case, draft, situation)
+    agreement = draft.agreement()
+    quiet = not writes and not draft.records and not situation.closed and not case.orders
+    if quiet and case.agreement is not None:
+        quiet = _same(case.agreement, agreement)
+    return Plan(
+        case.id, agreement, writes, tuple(draft.records), situation.closed, None, quiet,
+        tuple(draft.moved),
+    )
+
+
+def _same(old: Agreement, new: Agreement) -> bool:
+    """Whether nothing worth storing differs; copies are compared by identity first."""
+    if old.copies.keys() != new.copies.keys():
+        return False
+    for place, settled in new.copies.items():
+        known = old.copies[place]
+        if settled is not known and (
+            settled.copy is not known.copy or settled.disputed != known.disputed
+        ):
+            if settled != known:
+                return False
+    return (
+        (old.appointment is new.appointment or old.appointment == new.appointment)
+        and old.absent == new.absent
+        and old.open == new.open
+        and old.deleting == new.deleting
+        and old.uids == new.uids
+    )
+
+
+def _buried(case: Case, draft: Draft, situation: Situation) -> Plan:
+    keys = {(place[0], settled.copy.key) for place, settled in draft.copies.items()}
+    if draft.before is not None:
+        keys |= {(p[0], settled.copy.key) for p, settled in draft.before.copies.items()}
+    stone = Tombstone(case.id, draft.now, frozenset(draft.uids), frozenset(keys))
+    return Plan(case.id, None, (), tuple(draft.records), situation.closed, stone)
+
+
+def _merged(
+    case: Case, agreement: Agreement, situation: Situation, policy: Policy, moment: Moment
+) -> Draft:
+    draft = Draft.of(agreement, moment.now)
+    heres = list(situation.heres.values())
+    draft.look_at(heres)
+    for here in heres:
+        _put_back_unread(here, draft, policy)
+    claims = _all_claims(case, agreement, heres, policy, moment)
+    court = Court(
+        policy,
+        agreement.appointment,
+        _borrowed(agreement, policy),
+        on_behalf=lambda path: on_behalf(path, agreement),
+    )
+    decisions = [_decide(path, found, court, policy) for path, found in by_path(claims).items()]
+    cancelling = [c for d in decisions for c in _cancelling(d, agreement)]
+    if cancelling:
+        decisions = [d for d in decisions if d.path != STATUS]
+    edits = [c for d in decisions for c in d.claims if _is_edit(c, agreement)]
+    found = deletions(heres, draft, policy, cancelling)
+    keep = revive(edits, draft, policy)
+    if keep and found:
+        merged = patch(draft.appointment, {d.path: d.value for d in decisions if d.winner})
+        keep = judge(found, edits, draft, policy, moment, merged)
+    for decision in decisions:
+        if keep:
+            _apply(decision, draft)
+        else:
+            _drop(decision, draft)
+    _close_questions(draft, agreement, heres, decisions)
+    _occurrences_gone(heres, draft, agreement, moment)
+    return draft
+
+
+def _all_claims(
+    case: Case, agreement: Agreement, heres: list[Here], policy: Policy, moment: Moment
+) -> list[Claim]:
+    claims: list[Claim] = []
+    for here in heres:
+        if here.newcomer:
+            claims += newcomer_claims(here, agreement, policy)
+        else:
+            claims += claims_of(here, agreement, policy, moment)
+    for order in case.orders:
+        claims += _ordered(order)
+    for path, question in agreement.open.items():
+        fresh = {claim.channel for claim in claims if claim.path == path}
+        if any(claim.path == path and claim.person for claim in claims):
+            continue
+        claims += _still_claimed(path, question, agreement, heres, fresh)
+    return claims
+
+
+def _ordered(order: Order) -> list[Claim]:
+    at = Span(order.at, order.at)
+    name = PERSON + order.by
+    changes: dict[Path, Value] = dict(order.changes)
+    if order.cancel:
+        changes[STATUS] = Status.CANCELLED
+    return [Claim(name, path, v, v, at, person=True) for path, v in changes.items()]
+
+
+def _still_claimed(
+    path: Path,
+    question: Question,
+    agreement: Agreement,
+    heres: list[Here],
+    fresh: set[ChannelName],
+) -> list[Claim]:
+    """The claims of an open question that stand: all but those whose copy has gone back."""
+    agreed = get(agreement.appointment, path)
+    left: list[Claim] = []
+    for channel, value in question.claims.items():
+        here = next((h for h in heres if h.channel.name == channel), None)
+        if channel in fresh or (value != agreed and _went_back(here, path)):
+            continue
+        span = Span(question.since, question.since)
+        left.append(Claim(channel, path, value, value, span, here))
+    return left
+
+
+def _went_back(here: Here | None, path: Path) -> bool:
+    """Whether a claimant's copy moved at ``path`` without claiming: back to what is agreed."""
+    own = own_path(here, path) if here is not None else None
+    return here is not None and own is not None and own in here.changes
+
+
+def _decide(path: Path, claims: list[Claim], court: Court, policy: Policy) -> Decision:
+    return court.decide(path, unsubsumed(claims, policy))
+
+
+def _borrowed(agreement: Agreement, policy: Policy) -> frozenset[ChannelName]:
+    """The channels with the invitation itself, if somebody outside the company organises it."""
+    organizer = agreement.appointment.organizer
+    if organizer is None or policy.is_colleague(organizer.email):
+        return frozenset()
+    return frozenset(
+        place[0] for place, settled in agreement.copies.items() if settled.copy.invited
+    )
+
+
+def _cancelling(decision: Decision, agreement: Agreement) -> list[Claim]:
+    if decision.path != STATUS or agreement.appointment.status is Status.CANCELLED:
+        return []
+    if decision.path in agreement.open and decision.winner is None:
+        return []
+    return [c for c in decision.claims if is_cancelling(c) and not c.agreed]
+
+
+def _is_edit(claim: Claim, agreement: Agreement) -> bool:
+    return not claim.agreed and claim.value != get(agreement.appointment, claim.path)
+
+
+def _apply(decision: Decision, draft: Draft) -> None:
+    if decision.asked:
+        draft.keep_open(decision)
+        return
+    was_open = draft.open.pop(decision.path, None)
+    draft.take(decision)
+    if was_open is not None:
+        claims = tuple((claim.channel, claim.value) for claim in decision.claims)
+        draft.records.append(
+            Record(
+                Kind.CLOSED,
+                decision.path,
+                was_open.rule,
+                decision.winner.channel if decision.winner is not None else "",
+                decision.value,
+                claims=claims,
+            )
+        )
+
+
+def _drop(decision: Decision, draft: Draft) -> None:
+    """An edit of what was deleted: recorded already; its copy is owed what is agreed."""
+    for claim in (*decision.claims, *decision.struck):
+        if claim.here is not None:
+            draft.dispute(claim.here, claim.path)
+
+
+def _close_questions(
+    draft: Draft, agreement: Agreement, heres: list[Here], decisions: list[Decision]
+) -> None:
+    """A question whose claimants have all gone back closes; what is agreed stays."""
+    decided = {decision.path for decision in decisions}
+    for path, question in agreement.open.items():
+        if path in decided or path not in draft.open:
+            continue
+        del draft.open[path]
+        draft.records.append(
+            Record(Kind.CLOSED, path, question.rule, value=get(draft.appointment, path))
+        )
+
+
+def _put_back_unread(here: Here, draft: Draft, policy: Policy) -> None:
+    """What a person changed where changes are not read: put back once, and recorded."""
+    if not here.changes:
+        return
+    readings = readable(here.channel, draft.appointment, policy, draft.born)
+    unread = [
+        path
+        for path in here.changes
+        if here.channel.direction is Direction.TO
+        or (path[0] not in readings and path[0] != "overrides")
+    ]
+    for path in unread:
+        draft.dispute(here, path)
+        claims = ((here.channel.name, here.changes[path]),)
+        value = get(draft.appointment, path)
+        rule = "direction: only written" if here.channel.direction is Direction.TO else "privacy"
+        draft.records.append(Record(Kind.PUT_BACK, path, rule, value=value, claims=claims))
+
+
+def _occurrences_gone(
+    heres: Iterable[Here], draft: Draft, agreement: Agreement, moment: Moment
+) -> None:
+    """A single occurrence that was deleted becomes an exception of its series, unless it is over
+    or has just been edited elsewhere."""
+    for here in heres:
+        slot = here.place[1]
+        if not here.gone or slot == WHOLE or here.place in draft.absent:
+            continue
+        expected = get(agreement.appointment, deleted_path(here)) or not is_occurrence(
+            agreement.appointment, slot
+        )
+        if expected or draft.deleting is not None:
+            continue
+        claims = ((here.channel.name, True),)
+        path = deleted_path(here)
+        if slot_start_utc(slot, draft.appointment, moment.default_zone) < moment.now:
+            draft.absent[here.place] = Absence(draft.now, ENDED_RULE, here.channel.person)
+            draft.records.append(Record(Kind.ABSENT, path, ENDED_RULE, claims=claims))
+            continue
+        edited = draft.appointment.override(slot) != agreement.appointment.override(slot)
+        rule = "built-in: the edit of an occurrence wins" if edited else "only claim"
+        kind = Kind.CONFLICT if edited else Kind.SET
+        if not edited:
+            setter = Setter(here.channel.name, here.span, here.span.latest, rule)
+            draft.set(path, True, setter)
+        draft.records.append(
+            Record(kind, path, rule, here.channel.name, None if edited else True, None, claims)
+        )

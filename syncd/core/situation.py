@@ -1,0 +1,215 @@
+"""Where an appointment stands at each place, before anything is decided.
+
+Tells our own half-recorded writes from people's edits: a value that is what the channel
+would hold of any open intent is ours.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+
+from syncd.core.channel import Channel, Policy
+from syncd.core.model import Value
+from syncd.core.paths import Path, diff, get
+from syncd.core.state import (
+    Agreement,
+    Case,
+    Copy,
+    Gone,
+    Intent,
+    Operation,
+    Place,
+    Present,
+    Seen,
+    Settled,
+    Span,
+)
+
+BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
+"""Before every look."""
+
+
+@dataclass(slots=True)
+class Here:
+    """One place: its channel, what was settled, what is seen now.
+
+    ``copy``: the copy as last seen, ``None`` if there is none. ``changes``: what a person
+    changed in it since it was settled, in the copy's own terms. ``gone``: it was settled and
+    has been proven gone since. ``newcomer``: it is there and was never settled. ``waiting``: a
+    write was answered and what it made has not been seen yet, so nothing can be based on it.
+    ``silent``: an intent is open and the version moved without any value moving.
+    """
+
+    place: Place
+    channel: Channel
+    seen: Seen | None
+    settled: Settled | None
+    copy: Copy | None
+    changes: dict[Path, Value] = field(default_factory=dict)
+    gone: bool = False
+    newcomer: bool = False
+    waiting: bool = False
+    silent: tuple[Intent, ...] = ()
+
+    @property
+    def span(self) -> Span:
+        """When the change that is seen here happened, by our clock."""
+        if self.seen is None:
+            return Span(BEGINNING, BEGINNING)
+        earliest, latest = self.seen.before or BEGINNING, self.seen.at
+        modified = self.copy.modified if self.copy is not None and not self.gone else None
+        if modified is not None and earliest <= modified <= latest:
+            return Span(modified, modified)
+        return Span(earliest, latest)
+
+    @property
+    def known_until(self) -> datetime:
+        """Until when this copy is known to have been as settled: last look without, last write."""
+        before = (self.seen.before if self.seen is not None else None) or BEGINNING
+        confirmed = self.settled.confirmed if self.settled is not None else None
+        return max(before, confirmed or BEGINNING)
+
+
+@dataclass(slots=True)
+class Situation:
+    """All places of an appointment, and the intents that what is seen has ended."""
+
+    heres: dict[Place, Here]
+    closed: tuple[int, ...] = ()
+
+    @property
+    def quiet(self) -> bool:
+        """Whether nobody changed anything."""
+        return not any(
+            here.changes or here.gone or here.newcomer or here.silent
+            for here in self.heres.values()
+        )
+
+
+def situate(case: Case, policy: Policy) -> Situation:
+    """The situation of a case. Channels that are not in the policy have no place in it."""
+    agreement = case.agreement or _NOTHING
+    heres: dict[Place, Here] = {}
+    closed: list[int] = []
+    by_place: dict[Place, list[Intent]] = {}
+    for intent in case.intents:
+        by_place.setdefault((intent.write.channel, intent.write.slot), []).append(intent)
+    for place in _places(agreement, case, by_place):
+        channel = policy.channels.get(place[0])
+        if channel is None:
+            continue
+        settled = agreement.copies.get(place)
+        intents = by_place.get(place)
+        if not intents:
+            heres[place] = _plain(place, channel, case.views.get(place), settled)
+            continue
+        here, ended = _with_intents(place, channel, case.views.get(place), settled, intents)
+        heres[place] = here
+        closed.extend(ended)
+    return Situation(heres, tuple(closed))
+
+
+_NOTHING: Agreement = Agreement(None)  # type: ignore[arg-type]  # only its empty maps are read
+
+
+def _places(agreement: Agreement, case: Case, by_place: Iterable[Place]) -> list[Place]:
+    places = list(agreement.copies)
+    places += [place for place in case.views if place not in agreement.copies]
+    return places + [place for place in by_place if place not in places]
+
+
+def _plain(place: Place, channel: Channel, seen: Seen | None, settled: Settled | None) -> Here:
+    observation = seen.observation if seen is not None else None
+    if isinstance(observation, Present):
+        copy = observation.copy
+        if settled is None:
+            return Here(place, channel, seen, None, copy, newcomer=True)
+        changes = diff(settled.copy.reads, copy.reads) if copy is not settled.copy else {}
+        return Here(place, channel, seen, settled, copy, changes)
+    if isinstance(observation, Gone):
+        return Here(place, channel, seen, settled, None, gone=settled is not None)
+    return Here(place, channel, seen, settled, settled.copy if settled is not None else None)
+
+
+def _with_intents(
+    place: Place,
+    channel: Channel,
+    seen: Seen | None,
+    settled: Settled | None,
+    intents: list[Intent],
+) -> tuple[Here, list[int]]:
+    copy = seen.observation.copy if seen and isinstance(seen.observation, Present) else None
+    ended = _carried_out(copy, seen, settled, intents)
+    if ended is not None:
+        settled = _as_written(ended, copy, settled)
+    ids = [intent.id for intent in intents if ended is not None and intent.id <= ended.id]
+    here = _plain(place, channel, seen, settled)
+    here.changes = {
+        path: value for path, value in here.changes.items() if not _ours(path, value, intents)
+    }
+    left = [intent for intent in intents if intent.id not in ids]
+    here.waiting = any(intent.done for intent in left)
+    if copy is not None and settled is not None and copy.version != settled.copy.version:
+        here.silent = tuple(
+            intent for intent in left if not intent.done and intent.write.content is not None
+        )
+    if here.gone and any(intent.write.operation is Operation.DELETE for intent in intents):
+        here.gone, here.settled = False, None
+        ids = [intent.id for intent in intents]
+    return here, ids
+
+
+def _carried_out(
+    copy: Copy | None, seen: Seen | None, settled: Settled | None, intents: list[Intent]
+) -> Intent | None:
+    """The latest intent that is known to have been carried out by what is seen now."""
+    for intent in reversed(intents):
+        write = intent.write
+        if write.content is None:
+            continue
+        if copy is None:
+            gone = seen is not None and isinstance(seen.observation, Gone)
+            if intent.done and gone and seen is not None and seen.at >= intent.at:
+                return intent
+            continue
+        base = write.base.version if write.base is not None else None
+        if intent.done and intent.answered is not None and copy.version == intent.answered:
+            return intent
+        if write.base is not None and copy.version == base and copy.version is not None:
+            continue
+        if intent.done and seen is not None and seen.at > intent.at:
+            return intent
+        if write.base is None and settled is None:
+            return intent
+        if write.paths and all(get(copy.reads, p) == get(write.content, p) for p in write.paths):
+            return intent
+    return None
+
+
+def _as_written(intent: Intent, copy: Copy | None, settled: Settled | None) -> Settled:
+    """The settled copy that a carried-out write leaves: the very copy, or what it was asked."""
+    write = intent.write
+    ours = write.operation is Operation.CREATE or (settled is not None and settled.ours)
+    exact = copy is not None and intent.answered is not None and copy.version == intent.answered
+    if exact and copy is not None:
+        held = copy
+    else:
+        known = copy or write.base or (settled.copy if settled is not None else None)
+        content = write.content or (known.reads if known is not None else None)
+        if content is None:
+            raise ValueError("an intent without content cannot leave a copy")
+        held = (
+            replace(known, version=intent.answered, wire="", reads=content)
+            if known is not None
+            else Copy(intent.key, intent.answered, "", content)
+        )
+    return Settled(held, write.asked, frozenset(), ours, intent.at)
+
+
+def _ours(path: Path, value: Value, intents: list[Intent]) -> bool:
+    return any(
+        intent.write.content is not None and get(intent.write.content, path) == value
+        for intent in intents
+    )

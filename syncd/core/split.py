@@ -1,0 +1,165 @@
+"""A series cut short and a new one that starts at the cut: "this and all following".
+
+Calendars store such an edit as two events (RFC 5545 has no other way), so that the new one looks
+born there and the later occurrences look gone. :func:`find_split` recognises the pair and
+:func:`carry_over` gives the new series what the channel cannot carry.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from itertools import pairwise
+from typing import Any
+
+from syncd.core.alike import plain
+from syncd.core.instances import (
+    ONCE,
+    descending,
+    instant,
+    occurrence_ids,
+    rid_at,
+    rid_of,
+    span_utc,
+    wall_of_rid,
+    when_at,
+)
+from syncd.core.model import OVERRIDABLE_FIELDS, Appointment, Override, RecurrenceId, Status, Value
+from syncd.core.reshape import LOOK_BACK, pairing
+from syncd.core.rrule import parse
+from syncd.core.zones import UTC_ZONE
+
+OUTCOMES = frozenset({Status.COMPLETED, Status.NO_SHOW, Status.CANCELLED})
+"""States of an occurrence that somebody wrote down and that a split must not undo."""
+
+_STRUCTURE = frozenset({"when", "recurrence", "overrides"})
+_DAY = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """``cut_rid``: the first occurrence of the old series that is gone. ``rid_map``: the later
+    old ids to those of the new series that stand for them; an old id that is not in it has none.
+    """
+
+    cut_rid: RecurrenceId
+    rid_map: Mapping[RecurrenceId, RecurrenceId]
+
+
+def find_split(
+    before: Appointment,
+    after: Appointment,
+    newcomer: Appointment,
+    horizon: datetime,
+    default_zone: str = UTC_ZONE,
+) -> Split | None:
+    """Whether ``newcomer`` goes on where the series ``before`` was cut short to ``after``.
+
+    ``after`` and ``newcomer`` are readings of one channel; occurrences are mapped up to
+    ``horizon`` (aware UTC). The newcomer begins after the last occurrence that is left and not
+    later than a period (or the day) after the first one that is gone, has the same organizer,
+    and the same title, customer, attendees, or, renamed, the very time at which the series would
+    have gone on. Raises :class:`BadRecurrence`.
+    """
+    if before.recurrence is None or _organizer(after) != _organizer(newcomer):
+        return None
+    kept, gone = _cut(before, after, horizon, default_zone)
+    if not gone:
+        return None
+    starts = [_starts(before, rid, default_zone) for rid in (kept, *gone[:2])]
+    period = max([_DAY, *(later - earlier for earlier, later in pairwise(starts))])
+    begins = span_utc(newcomer.when, default_zone)[0]
+    if not starts[0] < begins < starts[1] + period:
+        return None
+    first = when_at(before.when, wall_of_rid(gone[0]))
+    if not _is_alike(after, newcomer):
+        goes_on = replace(before, when=first)
+        if not _is_renamed(goes_on, newcomer, default_zone):
+            return None
+    stands_for = pairing(gone, first, newcomer, horizon)
+    mapped = ((rid, stands_for(rid)) for rid in gone)
+    return Split(gone[0], {rid: new for rid, new in mapped if new is not None})
+
+
+def carry_over(
+    before: Appointment, newcomer: Appointment, split: Split, uncarried: frozenset[str]
+) -> Appointment:
+    """The new series with what its channel does not carry (``uncarried`` fields) from the old one.
+
+    Later occurrences keep what they had of their own in those fields, and their outcomes
+    (completed, no show, cancelled), unless the newcomer says otherwise itself. Time, rule and
+    exceptions are the newcomer's.
+    """
+    values: dict[str, Any] = {name: getattr(before, name) for name in uncarried - _STRUCTURE}
+    overrides = dict(newcomer.overrides)
+    for rid, old in before.overrides:
+        target = split.rid_map.get(rid)
+        if target is None:
+            continue
+        own = overrides.get(target, Override())
+        if own.deleted or old.deleted:
+            continue
+        carried = {name: value for name, value in old.values if _stays(name, value, uncarried)}
+        overrides[target] = Override(tuple({**carried, **dict(own.values)}.items()))
+    return replace(newcomer, **values, overrides=tuple(overrides.items()))
+
+
+def _stays(name: str, value: Value, uncarried: frozenset[str]) -> bool:
+    if name == "status" and value in OUTCOMES:
+        return True
+    return name in uncarried and name in OVERRIDABLE_FIELDS - _STRUCTURE
+
+
+def _cut(
+    before: Appointment, after: Appointment, horizon: datetime, default_zone: str
+) -> tuple[RecurrenceId, tuple[RecurrenceId, ...]]:
+    """The last occurrence that is left, and those that are gone; none if it is no mere cut."""
+    recurrence = after.recurrence or ONCE
+    unchanged = rid_of(before.when) == rid_of(after.when)
+    if not unchanged or any(parse(text).endless for text in recurrence.rules):
+        return "", ()
+    wall = next(descending(after.when, recurrence))
+    last, starts = rid_at(after.when, wall), instant(after.when, wall, default_zone)
+    span = (starts - LOOK_BACK, starts + timedelta(seconds=1), default_zone)
+    earlier = [rid for rid in occurrence_ids(before, *span) if rid <= last]
+    if earlier != [rid for rid in occurrence_ids(after, *span) if rid <= last]:
+        return last, ()
+    exceptions = {rid for rid, override in before.overrides if override.deleted}
+    later = occurrence_ids(before, starts, horizon, default_zone)
+    return last, tuple(rid for rid in later if rid > last and rid not in exceptions)
+
+
+def _starts(series: Appointment, rid: RecurrenceId, default_zone: str) -> datetime:
+    return instant(series.when, wall_of_rid(rid), default_zone)
+
+
+def _organizer(appointment: Appointment) -> str:
+    return appointment.organizer.email if appointment.organizer else ""
+
+
+def _is_alike(after: Appointment, newcomer: Appointment) -> bool:
+    """Whether both say that they are about the same: title, customer or attendees."""
+    if plain(after.title) and plain(after.title) == plain(newcomer.title):
+        return True
+    if after.customer and newcomer.customer:
+        one, other = after.customer, newcomer.customer
+        if (one.email or one.name) and (one.email, one.name) == (other.email, other.name):
+            return True
+    people = {each.email for each in after.attendees} - {_organizer(after)}
+    return bool(people) and people == {each.email for each in newcomer.attendees} - {
+        _organizer(after)
+    }
+
+
+def _is_renamed(goes_on: Appointment, newcomer: Appointment, default_zone: str) -> bool:
+    """Whether the newcomer takes place exactly when the series would have gone on."""
+    if newcomer.recurrence is None or goes_on.recurrence is None:
+        return False
+    if span_utc(goes_on.when, default_zone) != span_utc(newcomer.when, default_zone):
+        return False
+    mine, theirs = (
+        {(rule.freq, rule.interval) for rule in map(parse, each.rules)}
+        for each in (goes_on.recurrence, newcomer.recurrence)
+    )
+    return mine == theirs

@@ -1,0 +1,354 @@
+"""One bridge at work: observe, settle, write, until nothing is left to do.
+
+The three steps are joined only by the store. The engine is driven by the daemon, by ``sync``
+and by tests; clock, randomness and pool are passed in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from threading import Event
+
+import structlog
+
+from syncd.connector import Window
+from syncd.core.belong import Moment
+from syncd.core.channel import Policy
+from syncd.core.safety import Limits
+from syncd.core.state import AppointmentId, Kind, Plan
+from syncd.errors import ConnectorError, Unauthorized, Unavailable
+from syncd.observe import Sight, look_at, patiently, requests_of
+from syncd.pairing import Paired, pair_stored
+from syncd.pool import Job, Pool
+from syncd.results import BridgeResult, ChannelResult, State
+from syncd.settling import (
+    Draw,
+    check,
+    draw_up,
+    hold,
+    log_begun,
+    release_holds,
+    set_fights_aside,
+)
+from syncd.store import ChannelState, HoldState, Store
+from syncd.target import Target
+from syncd.write import Outcome, Task, Writer, uid_of
+
+ROUNDS = 5
+"""Settling and writing are repeated within a cycle so often, where a write was stale."""
+
+BACKOFF_FIRST = timedelta(seconds=10)
+BACKOFF_MOST = timedelta(minutes=10)
+
+STOP_ALL = "writing-stopped"
+"""The store's flag that stops all writing of the installation."""
+
+log = structlog.get_logger("syncd.engine")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surroundings:
+    """What is passed in, so that a whole deployment can run seeded in one thread."""
+
+    store: Store
+    pool: Pool
+    clock: Callable[[], datetime]
+    sleep: Callable[[float], None]
+    new_id: Callable[[], AppointmentId]
+    stop: Event = field(default_factory=Event)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plans:
+    """What the next cycle would do, without doing it."""
+
+    plans: Sequence[Plan]
+    dangers: Sequence[str]
+
+
+class Bridge:
+    """A set of channels that are kept equal. ``targets`` in the order of the configuration."""
+
+    def __init__(
+        self,
+        name: str,
+        targets: Sequence[Target],
+        policy: Policy,
+        limits: Limits,
+        window: Callable[[datetime], Window],
+        default_zone: str,
+        surroundings: Surroundings,
+        *,
+        writes: bool = True,
+    ) -> None:
+        self.name, self.policy, self.limits, self.writes = name, policy, limits, writes
+        self.targets: Mapping[str, Target] = {target.name: target for target in targets}
+        self._window, self._zone, self._around = window, default_zone, surroundings
+        self._store = surroundings.store
+        self._writer = Writer(
+            surroundings.store,
+            surroundings.pool,
+            surroundings.clock,
+            surroundings.sleep,
+            surroundings.stop,
+        )
+        self._retry = patiently(surroundings.sleep)
+        self._last = surroundings.clock()
+        self._contacted: set[str] = set()
+        self._prepared = False
+
+    def now(self) -> datetime:
+        """The clock, never going back: what is later here was later."""
+        self._last = max(self._around.clock(), self._last + timedelta(microseconds=1))
+        return self._last
+
+    def cycle(self, cycle: str, *, full: bool = False) -> BridgeResult:
+        """One cycle: look at every channel that may be looked at, then settle and write."""
+        self._prepare()
+        started = self._around.clock()
+        before = {name: requests_of(target) for name, target in self.targets.items()}
+        result = BridgeResult(self.name, cycles=1)
+        result.channels = [ChannelResult(t.name, t.system) for t in self.targets.values()]
+        at = self.now()
+        emptied = self._observe(at, result, full=full)
+        self._work(cycle, emptied, result)
+        self._conclude(result, before)
+        result.seconds = (self._around.clock() - started).total_seconds()
+        return result
+
+    def plan(self) -> Plans:
+        """What the next cycle would do. Looks at every channel; writes to none."""
+        self._prepare()
+        result = BridgeResult(self.name)
+        result.channels = [ChannelResult(t.name, t.system) for t in self.targets.values()]
+        emptied = self._observe(self.now(), result, full=False)
+        now = self.now()
+        draw = self._draw(now)
+        dangers, _ = check(self._store, self.name, draw, self.limits, emptied, now)
+        reasons = [f"{danger.channel or self.name}: {danger.reason}" for danger in dangers]
+        reasons += [result.reason] if result.reason else []
+        return Plans(plans=draw.plans, dangers=reasons)
+
+    def is_settled(self) -> bool:
+        """Whether nothing is due and no write waits to be seen."""
+        store = self._store
+        if store.due(self.name, self.now()) or store.unpaired(self.name, self.now()):
+            return False
+        return not any(intent.done for _, intent in store.open_intents(self.name))
+
+    def _prepare(self) -> None:
+        """At the start: forget channels that left, read again what is read differently now."""
+        if self._prepared:
+            return
+        prefix = f"{self.name}/"
+        for state in self._store.channel_states():
+            if state.channel.startswith(prefix):
+                if state.channel[len(prefix) :] not in self.targets:
+                    self._store.forget_channel(state.channel)
+        for target in self.targets.values():
+            self._prepare_channel(target)
+        open_ids = {id for id, _ in self._store.open_intents(self.name)}
+        self._store.mark_due(self.name, open_ids, self.now())
+        self._prepared = True
+
+    def _prepare_channel(self, target: Target) -> None:
+        fingerprint = target.fingerprint()
+        state = self._store.channel_state(target.id)
+        if self._store.meta_get(f"contacted:{target.id}") and state is not None:
+            self._contacted.add(target.name)
+        if state is None:
+            self._store.save_channel_state(ChannelState(target.id, fingerprint=fingerprint))
+        elif state.fingerprint != fingerprint:
+            changed = self._store.reread(target.id, target.connector.read)
+            self._store.redirty(target.id)
+            self._store.save_channel_state(
+                replace(state, fingerprint=fingerprint, failures=0, retry_at=None)
+            )
+            log.info("channel configuration changed", channel=target.id, reread=changed)
+
+    def _observe(self, at: datetime, result: BridgeResult, *, full: bool) -> set[str]:
+        window = self._window(at)
+        states = {target.name: self._store.channel_state(target.id) for target in self._list()}
+        able = [t for t in self._list() if not _backs_off(states[t.name], at)]
+        for target in self._list():
+            if target not in able:
+                state = states[target.name]
+                result.worsen(State.FAILED, f"{target.name}: {state.error if state else ''}")
+        sights = self._around.pool.gather(
+            [Job(t.system, self._look(t, states[t.name], window, at, full=full)) for t in able]
+        )
+        emptied: set[str] = set()
+        for target, sight in zip(able, sights, strict=True):
+            if isinstance(sight, ConnectorError):
+                self._unseen(target, states[target.name], sight, at, result)
+                continue
+            changed = self._store.record_look(target.id, sight.look)
+            if sight.emptied:
+                emptied.add(target.name)
+            if changed or sight.look.unreadable:
+                log.info(
+                    "observed",
+                    channel=target.id,
+                    changed=changed,
+                    unreadable=len(sight.look.unreadable),
+                )
+        return emptied
+
+    def _look(
+        self,
+        target: Target,
+        state: ChannelState | None,
+        window: Window,
+        at: datetime,
+        *,
+        full: bool,
+    ) -> Callable[[], Sight]:
+        return lambda: look_at(target, state, self._store, window, at, self._retry, full=full)
+
+    def _unseen(
+        self,
+        target: Target,
+        state: ChannelState | None,
+        error: ConnectorError,
+        at: datetime,
+        result: BridgeResult,
+    ) -> None:
+        """A channel that did not answer is left alone for a while; what it missed it will get."""
+        state = state or ChannelState(target.id)
+        wait = min(BACKOFF_MOST, BACKOFF_FIRST * 2 ** min(state.failures, 10))
+        if isinstance(error, Unavailable) and error.retry_after is not None:
+            wait = max(wait, timedelta(seconds=error.retry_after))
+        if isinstance(error, Unauthorized):
+            wait = BACKOFF_MOST
+        self._store.save_channel_state(
+            replace(state, failures=state.failures + 1, retry_at=at + wait, error=str(error))
+        )
+        result.worsen(State.FAILED, f"{target.name}: {error}")
+        log.warning("not observed", channel=target.id, error=type(error).__name__, why=str(error))
+
+    def _work(self, cycle: str, emptied: set[str], result: BridgeResult) -> None:
+        rounds = 0
+        while rounds < ROUNDS and not self._around.stop.is_set():
+            rounds += 1
+            now = self.now()
+            draw = self._draw(now)
+            if not draw.plans:
+                return
+            if draw.writes and self._must_wait(draw, emptied, now, result):
+                return
+            outcome = self._carry_out(cycle, draw, now, result)
+            if outcome is None or not (outcome.stale or self._store.due(self.name, self.now())):
+                return
+            emptied = set()
+
+    def _must_wait(
+        self, draw: Draw, emptied: set[str], now: datetime, result: BridgeResult
+    ) -> bool:
+        """Whether these writes must not be made now: observed only, stopped, or unsafe."""
+        if not self.writes:
+            return True
+        if self._store.meta_get(STOP_ALL) or self._store.meta_get(f"paused:{self.name}"):
+            result.worsen(State.HELD, "writing is stopped")
+            return True
+        dangers, approved = check(self._store, self.name, draw, self.limits, emptied, now)
+        if dangers:
+            reason = hold(self._store, self.name, draw, dangers, now)
+            result.worsen(State.HELD, reason)
+            log.error("held", bridge=self.name, reason=reason, writes=len(draw.writes))
+            return True
+        log_begun(self._store, self.name, draw, approved, now)
+        release_holds(self._store, self.name, approved=True)
+        return False
+
+    def _draw(self, now: datetime) -> Draw:
+        moment = self._moment(now)
+        paired = self._pair(moment)
+        ids = set(self._store.due(self.name, now)) | set(paired.births) | set(paired.dying)
+        return draw_up(self._store, self.name, self.policy, moment, sorted(ids), paired.dying)
+
+    def _pair(self, moment: Moment) -> Paired:
+        looked = {name for name in self.targets if name not in moment.blind}
+        contacts = looked - self._contacted
+        paired = pair_stored(
+            self._store, self.name, self.policy, moment, self._around.new_id, contacts
+        )
+        for name in contacts:
+            self._store.meta_set(f"contacted:{self.targets[name].id}", "1")
+        self._contacted |= contacts
+        return paired
+
+    def _moment(self, now: datetime) -> Moment:
+        window = self._window(now)
+        blind = set()
+        for target in self._list():
+            state = self._store.channel_state(target.id)
+            if state is None or state.looked is None:
+                blind.add(target.name)
+        return Moment(now, window.start, window.end, self._zone, frozenset(blind))
+
+    def _carry_out(
+        self, cycle: str, draw: Draw, now: datetime, result: BridgeResult
+    ) -> Outcome | None:
+        intents = self._store.commit(self.name, cycle, now, draw.plans)
+        result_by_name = {channel.name: channel for channel in result.channels}
+        _count_conflicts(draw.plans, result_by_name)
+        set_fights_aside(self._store, self.name, self.policy, draw.plans, now)
+        tasks = []
+        agreed = {plan.id: plan.agreement for plan in draw.plans}
+        for (id, _), intent in zip(draw.writes, intents, strict=True):
+            tasks.append(Task(id, intent, uid_of(agreed[id], id)))
+        if not tasks:
+            return None
+        outcome = self._writer.write(tasks, self.targets, self.name)
+        for name, tally in outcome.tallies.items():
+            channel = result_by_name[name]
+            channel.created += tally.created
+            channel.updated += tally.updated
+            channel.deleted += tally.deleted
+            channel.failed += tally.failed
+            if tally.failed:
+                result.worsen(State.FAILED, f"{name}: {tally.failed} writes failed")
+        for system, error in outcome.down.items():
+            result.worsen(State.FAILED, f"{system}: {error}")
+            log.warning("not written", system=system, error=type(error).__name__, why=str(error))
+        return outcome
+
+    def _conclude(self, result: BridgeResult, before: Mapping[str, int]) -> None:
+        store = self._store
+        copies = store.stats().copies
+        for channel in result.channels:
+            target = self.targets[channel.name]
+            channel.requests = requests_of(target) - before[channel.name]
+            touched = channel.created + channel.updated
+            channel.unchanged = max(0, copies.get(target.id, 0) - touched)
+        asides = store.asides(self.name)
+        if asides:
+            result.worsen(State.FAILED, f"{len(asides)} set aside")
+        if any(known.scope == self.name for known in store.holds(HoldState.OPEN)):
+            result.worsen(State.HELD, "")
+        waiting = len(store.questions(self.name)) + len(store.doubts(self.name))
+        if waiting:
+            result.worsen(State.CONFLICTS, f"{waiting} wait for a person")
+
+    def _list(self) -> list[Target]:
+        return list(self.targets.values())
+
+    def close(self) -> None:
+        """Let go of the connectors."""
+        for target in self.targets.values():
+            target.connector.close()
+
+
+def _backs_off(state: ChannelState | None, at: datetime) -> bool:
+    return state is not None and state.retry_at is not None and state.retry_at > at
+
+
+def _count_conflicts(plans: Sequence[Plan], by_name: Mapping[str, ChannelResult]) -> None:
+    for plan in plans:
+        for record in plan.records:
+            if record.kind is Kind.CONFLICT:
+                for channel, value in record.claims:
+                    if value != record.value and channel in by_name:
+                        by_name[channel].conflicts += 1

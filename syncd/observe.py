@@ -1,0 +1,151 @@
+"""The first step: what a channel shows, stored together with the cursor to go on from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt
+
+from syncd.connector import Counts, Fetched, Snapshot, Unreadable, Window
+from syncd.core.state import Copy, Key, Version
+from syncd.errors import CursorExpired, Unavailable
+from syncd.store import ChannelState, Look, Store
+from syncd.target import Target
+
+FULL_EVERY = timedelta(days=1)
+"""How often everything is listed: a sync answer that claims no deletions is not proof."""
+
+PATIENCE = 5.0
+"""Seconds that a single look waits for a system that asks for time; longer waits end the look."""
+
+ATTEMPTS = 3
+EMPTIED = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """What one look brought. ``emptied``: the channel listed none of its 10 or more copies."""
+
+    look: Look
+    emptied: bool = False
+
+
+class LazyKnown(Mapping[Key, Version | None]):
+    """The versions of a channel's stored copies, read only if somebody asks."""
+
+    def __init__(self, load: Callable[[], dict[Key, Version | None]]) -> None:
+        self._load = load
+        self._loaded: dict[Key, Version | None] | None = None
+
+    def _all(self) -> dict[Key, Version | None]:
+        if self._loaded is None:
+            self._loaded = self._load()
+        return self._loaded
+
+    def __getitem__(self, key: Key) -> Version | None:
+        return self._all()[key]
+
+    def __iter__(self) -> Iterator[Key]:
+        return iter(self._all())
+
+    def __len__(self) -> int:
+        return len(self._all())
+
+
+def patiently(sleep: Callable[[float], None]) -> Retrying:
+    """Retries of a read by the consequence of its error; writes are never repeated blindly."""
+    return Retrying(
+        retry=retry_if_exception(_is_passing),
+        stop=stop_after_attempt(ATTEMPTS),
+        wait=_pause,
+        sleep=sleep,
+        reraise=True,
+    )
+
+
+def look_at(
+    target: Target,
+    state: ChannelState | None,
+    store: Store,
+    window: Window,
+    at: datetime,
+    retry: Retrying,
+    *,
+    full: bool = False,
+) -> Sight:
+    """One look at a channel. Raises ``Unavailable``, ``Unauthorized``."""
+    known = LazyKnown(lambda: store.known(target.id))
+    due = state is None or state.full is None or at - state.full >= FULL_EVERY
+    since = None if full or due or state is None else state.cursor
+    try:
+        snapshot = retry(target.connector.observe, since, window, known)
+    except CursorExpired:
+        snapshot = retry(target.connector.observe, None, window, known)
+    gone, fetched = set(snapshot.gone), Fetched()
+    emptied = False
+    if snapshot.complete:
+        missing = _missing(snapshot, known)
+        fetched = fetch_all(target, missing, retry)
+        gone |= fetched.gone
+        emptied = _is_emptied(snapshot, known, fetched)
+    look = Look(
+        at=at,
+        copies=(*snapshot.copies, *fetched.copies),
+        gone=gone,
+        unreadable=(*snapshot.unreadable, *fetched.unreadable),
+        cursor=snapshot.cursor,
+        identity=snapshot.identity,
+        complete=snapshot.complete or since is None,
+        window_end=window.end,
+        fingerprint=state.fingerprint if state is not None else "",
+    )
+    return Sight(look, emptied)
+
+
+def fetch_all(target: Target, keys: list[Key], retry: Retrying) -> Fetched:
+    """The copies of many keys, in batches as large as the system allows."""
+    size = max(1, target.manifest.batch)
+    copies: list[Copy] = []
+    gone: set[Key] = set()
+    unreadable: list[Unreadable] = []
+    for start in range(0, len(keys), size):
+        part = retry(target.connector.fetch, keys[start : start + size])
+        copies.extend(part.copies)
+        gone |= part.gone
+        unreadable.extend(part.unreadable)
+    return Fetched(tuple(copies), frozenset(gone), tuple(unreadable))
+
+
+def requests_of(target: Target) -> int:
+    """How many requests the channel's connector has sent so far."""
+    connector = target.connector
+    return connector.requests if isinstance(connector, Counts) else 0
+
+
+def _missing(snapshot: Snapshot, known: Mapping[Key, Version | None]) -> list[Key]:
+    listed = {copy.key for copy in snapshot.copies}
+    listed |= snapshot.unchanged | snapshot.gone
+    listed |= {item.key for item in snapshot.unreadable}
+    return sorted(key for key in known if key not in listed)
+
+
+def _is_emptied(
+    snapshot: Snapshot, known: Mapping[Key, Version | None], fetched: Fetched
+) -> bool:
+    if len(known) < EMPTIED or fetched.copies or fetched.unreadable:
+        return False
+    still = snapshot.unchanged or snapshot.unreadable
+    return not still and not any(copy.key in known for copy in snapshot.copies)
+
+
+def _is_passing(error: BaseException) -> bool:
+    return isinstance(error, Unavailable) and (error.retry_after or 0.0) <= PATIENCE
+
+
+def _pause(state: RetryCallState) -> float:
+    error = state.outcome.exception() if state.outcome is not None else None
+    if isinstance(error, Unavailable) and error.retry_after is not None:
+        return error.retry_after
+    return float(0.2 * 2**state.attempt_number)

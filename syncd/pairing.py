@@ -1,0 +1,148 @@
+"""Pairing what is stored: looks up what the core's pairing needs, stores what it found."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from syncd.core.belong import Moment
+from syncd.core.channel import Direction, Policy
+from syncd.core.pair import Known, Pairing, Unpaired, is_reborn, pair
+from syncd.core.recurrence import starts_utc
+from syncd.core.state import Agreement, AppointmentId, Place, Present, Seen, Settled, Tombstone
+from syncd.store import Observed, Store
+
+BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Paired:
+    """What pairing brought besides rows that now have an appointment.
+
+    ``births``: appointments that are to be settled for the first time. ``dying``: agreements of
+    copies that met a tombstone and are to be removed again.
+    """
+
+    births: tuple[AppointmentId, ...] = ()
+    dying: Mapping[AppointmentId, Agreement] = field(default_factory=dict)
+
+
+def pair_stored(
+    store: Store,
+    bridge: str,
+    policy: Policy,
+    moment: Moment,
+    new_id: Callable[[], AppointmentId],
+    contacts: Collection[str],
+) -> Paired:
+    """Give every new copy of the bridge its appointment, as far as one can be told."""
+    for item in store.pending_gone(bridge):
+        store.drop_observed(item.channel, [item.key])
+    items = [item for item in store.unpaired(bridge, moment.now) if item.copy is not None]
+    items = [item for item in items if _bare(item) in policy.channels]
+    if not items:
+        return Paired()
+    unpaired = [_unpaired(item) for item in items]
+    known = _known(store, bridge, unpaired, moment, contacts)
+    found = pair(unpaired, known, policy, moment, new_id)
+    dying, reborn = _met(found, policy, moment)
+    _store(store, bridge, found, items, moment, reborn)
+    return Paired((*found.births, *(id for id, _ in reborn.values())), dying)
+
+
+def _unpaired(item: Observed) -> Unpaired:
+    assert item.copy is not None
+    seen = Seen(Present(item.copy), item.at, item.before)
+    return Unpaired(_bare(item), item.copy, seen, waited=item.parked is not None)
+
+
+def _bare(item: Observed) -> str:
+    return item.channel.split("/", 1)[1]
+
+
+def _known(
+    store: Store,
+    bridge: str,
+    unpaired: list[Unpaired],
+    moment: Moment,
+    contacts: Collection[str],
+) -> Known:
+    uids = {each.copy.uid for each in unpaired if each.copy.uid is not None}
+    marked = {each.copy.marker.appointment for each in unpaired if each.copy.marker is not None}
+    by_uid = {
+        uid: frozenset(ids) for uid, ids in store.appointments_by_uid(bridge, uids).items()
+    }
+    ids = marked | {id for found in by_uid.values() for id in found}
+    agreements = store.agreements(ids)
+    present: dict[tuple[AppointmentId, Place], str] = {}
+    for case in store.cases(bridge, sorted(agreements)):
+        for place, seen in case.views.items():
+            if isinstance(seen.observation, Present):
+                present[(case.id, place)] = seen.observation.copy.key
+    if contacts:
+        agreements |= dict(store.agreements_starting_between(bridge, BEGINNING, moment.end))
+    keys = {(each.channel, each.copy.key) for each in unpaired}
+    stones = store.tombstones_by(bridge, uids=uids, keys=keys, ids=marked)
+    return Known(agreements, by_uid, {}, present, stones, frozenset(contacts))
+
+
+def _met(
+    found: Pairing, policy: Policy, moment: Moment
+) -> tuple[dict[AppointmentId, Agreement], dict[tuple[str, str], tuple[AppointmentId, str]]]:
+    """Copies that met a tombstone: edited since, they live again; else they are to go."""
+    dying: dict[AppointmentId, Agreement] = {}
+    reborn: dict[tuple[str, str], tuple[AppointmentId, str]] = {}
+    for each, stone in found.met:
+        ref = (each.channel, each.copy.key)
+        if is_reborn(each.copy, stone):
+            reborn[ref] = (stone.id, "")
+        elif policy.channels[each.channel].direction is Direction.FROM:
+            found.left.append(ref)
+        else:
+            dying[stone.id] = _ended(each, stone, moment, dying.get(stone.id))
+    return dying, reborn
+
+
+def _ended(
+    each: Unpaired, stone: Tombstone, moment: Moment, known: Agreement | None
+) -> Agreement:
+    """An agreement that only waits for its copies to be removed."""
+    copies = {**(known.copies if known is not None else {})}
+    copies[(each.channel, "")] = Settled(each.copy, each.copy.reads)
+    return Agreement(
+        each.copy.reads,
+        copies=copies,
+        uids=stone.uids,
+        born=each.channel,
+        deleting=moment.now,
+    )
+
+
+def _store(
+    store: Store,
+    bridge: str,
+    found: Pairing,
+    items: list[Observed],
+    moment: Moment,
+    reborn: Mapping[tuple[str, str], tuple[AppointmentId, str]],
+) -> None:
+    joined = {**found.joined, **reborn}
+    store.assign(
+        [(f"{bridge}/{channel}", key, id, slot) for (channel, key), (id, slot) in joined.items()]
+    )
+    for channel, key in found.parked:
+        store.park(f"{bridge}/{channel}", key, moment.now)
+    for doubt in found.doubts:
+        channel = f"{bridge}/{doubt.channel}"
+        store.doubt(channel, doubt.key, doubt.candidates, doubt.reason, moment.now)
+    waiting = {(f"{bridge}/{d.channel}", d.key) for d in found.doubts}
+    left = {(f"{bridge}/{channel}", key) for channel, key in found.left}
+    for item in items:
+        ref = (item.channel, item.key)
+        if ref in left and item.copy is not None:
+            start = starts_utc(item.copy.reads, moment.default_zone)
+            if start >= moment.end:
+                store.park(item.channel, item.key, moment.now + (start - moment.end))
+                left.discard(ref)
+    store.set_clean([*left, *waiting])

@@ -1,0 +1,221 @@
+"""The people file: colleagues, rooms, vehicles and equipment, one a line.
+
+A CSV file with a header: ``email`` is needed; ``name``, ``aliases`` (separated by ``;`` or
+blanks), ``phone`` and ``kind`` (``person``, ``room``, ``vehicle``, ``equipment``) have a
+meaning; every other column is free for systems to name (``calendar = "{google}"``).
+
+The file comes out of spreadsheets: UTF-8 with or without a byte order mark, or GB18030, which
+contains the GBK that a Chinese Excel writes. One bad line never stops the rest (invariant 9).
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from io import StringIO
+from pathlib import Path
+
+from syncd.core.model import clean_line, normalise_email
+from syncd.errors import ConfigError
+from syncd.problems import nearest
+from syncd.values import is_email
+
+_SEPARATORS = re.compile(r"[;；,，\s]+")
+_UTF16 = (b"\xff\xfe", b"\xfe\xff")
+_MOST_LINES = 8
+"""The most lines that one record can span."""
+
+
+class Kind(StrEnum):
+    """What a line of the file is."""
+
+    PERSON = "person"
+    ROOM = "room"
+    VEHICLE = "vehicle"
+    EQUIPMENT = "equipment"
+
+
+@dataclass(frozen=True, slots=True)
+class Colleague:
+    """One line: a colleague or a room. Addresses are normalised; ``columns`` by lower-case name."""
+
+    email: str
+    name: str = ""
+    aliases: tuple[str, ...] = ()
+    phone: str = ""
+    kind: Kind = Kind.PERSON
+    columns: Mapping[str, str] = field(default_factory=dict, repr=False)
+    line: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class People:
+    """Everybody in the people file, and whose addresses are colleagues besides.
+
+    ``columns``: the header, in lower case. ``warnings``: the lines that were left out and why,
+    without names or addresses.
+    """
+
+    file: str = ""
+    everybody: tuple[Colleague, ...] = ()
+    domains: tuple[str, ...] = ()
+    columns: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def addresses(self) -> dict[str, str]:
+        """Every address of a colleague or room to the one that stands for it."""
+        found = {alias: each.email for each in self.everybody for alias in each.aliases}
+        return found | {each.email: each.email for each in self.everybody}
+
+    @property
+    def rooms(self) -> frozenset[str]:
+        """The addresses of what is booked rather than invited."""
+        return frozenset(each.email for each in self.everybody if each.kind is not Kind.PERSON)
+
+
+def read_people(path: Path, domains: tuple[str, ...] = ()) -> People:
+    """The people file at ``path``.
+
+    Raises ``ConfigError`` if it cannot be read or has no column ``email``; bad lines are
+    left out and named in ``warnings``.
+    """
+    text, warnings = _text(path)
+    records = _records(text)
+    _, header = next(records, (1, None))
+    columns = tuple(clean_line(cell).lower() for cell in header or ())
+    _check_header(columns, path)
+    reader = _Reader(str(path), columns, warnings)
+    for line, cells in records:
+        reader.read(line, cells)
+    return People(str(path), tuple(reader.everybody), domains, columns, tuple(warnings))
+
+
+class _Reader:
+    """Reads line by line; an address belongs to the line that names it first."""
+
+    def __init__(self, file: str, columns: tuple[str, ...], warnings: list[str]) -> None:
+        self.everybody: list[Colleague] = []
+        self._file, self._columns, self._warnings = file, columns, warnings
+        self._owners: dict[str, int] = {}
+
+    def read(self, line: int, cells: list[str] | None) -> None:
+        """Add the person of a line, or a warning."""
+        if cells is None:
+            self._warn(line, "is not CSV", "a quote is open, or stands inside a cell")
+            return
+        cleaned = [clean_line(cell) for cell in cells]
+        if not any(cleaned):
+            return
+        if any(cleaned[len(self._columns) :]):
+            self._warn(line, f"has {len(cells)} cells, the header {len(self._columns)}")
+            return
+        row = dict(zip(self._columns, cleaned, strict=False))
+        email = normalise_email(row.get("email", ""))
+        if not is_email(email):
+            self._warn(line, "has no e-mail address" if not email else "email is no address")
+        elif email in self._owners:
+            self._warn(line, f"its email already stands in line {self._owners[email]}")
+        else:
+            self._add(line, row, email)
+
+    def _add(self, line: int, row: Mapping[str, str], email: str) -> None:
+        kind = row.get("kind", "").lower() or Kind.PERSON
+        if kind not in set(Kind):
+            self._warn(line, "knows no such kind", nearest(kind, Kind))
+            return
+        self._owners[email] = line
+        own = {key: value for key, value in row.items() if value}
+        aliases = tuple(self._aliases(line, row.get("aliases", ""), email))
+        self.everybody.append(
+            Colleague(
+                email, row.get("name", ""), aliases, row.get("phone", ""), Kind(kind), own, line
+            )
+        )
+
+    def _aliases(self, line: int, cell: str, email: str) -> Iterator[str]:
+        for part in _SEPARATORS.split(cell):
+            alias = normalise_email(part)
+            if not alias or alias == email:
+                continue
+            if not is_email(alias):
+                self._warn(line, "one of its aliases is no address; that one is left out")
+            elif self._owners.get(alias, line) != line:
+                first = self._owners[alias]
+                self._warn(line, f"one of its aliases already stands in line {first}")
+            elif alias not in self._owners:
+                self._owners[alias] = line
+                yield alias
+
+    def _warn(self, line: int, message: str, hint: str = "") -> None:
+        self._warnings.append(str(ConfigError(message, file=self._file, line=line, hint=hint)))
+
+
+def _text(path: Path) -> tuple[str, list[str]]:
+    name = str(path)
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError:
+        raise ConfigError("there is no such file", file=name) from None
+    except OSError as error:
+        raise ConfigError(f"cannot be read: {error.strerror}", file=name) from None
+    if data.startswith(_UTF16):
+        raise ConfigError("is UTF-16 text", file=name, hint='save it as "CSV UTF-8"')
+    try:
+        return data.decode("utf-8-sig"), []
+    except UnicodeDecodeError:
+        pass
+    try:
+        text = data.decode("gb18030")
+    except UnicodeDecodeError as error:
+        line = data[: error.start].count(b"\n") + 1
+        raise ConfigError(
+            "is neither UTF-8 nor GBK text", file=name, line=line, hint='save it as "CSV UTF-8"'
+        ) from None
+    return text, [str(ConfigError("is not UTF-8; read as GBK", file=name))]
+
+
+def _records(text: str) -> Iterator[tuple[int, list[str] | None]]:
+    """Each record with the line that it starts in; ``None`` for one that is not CSV.
+
+    A quoted cell can span lines, but a quote that is never closed must not swallow the file:
+    a record ends within a few lines, or its first line is bad and the next one starts anew.
+    """
+    lines = list(StringIO(text, newline=""))
+    at = 0
+    while at < len(lines):
+        spans = (n for n in range(1, _MOST_LINES + 1) if _closed(lines[at : at + n]))
+        length = next(spans, 0)
+        yield at + 1, _cells(lines[at : at + length])
+        at += length or 1
+
+
+def _closed(lines: list[str]) -> bool:
+    return sum(line.count('"') for line in lines) % 2 == 0
+
+
+def _cells(lines: list[str]) -> list[str] | None:
+    try:
+        return next(csv.reader(lines, strict=True), None)
+    except csv.Error:
+        return None
+
+
+def _check_header(columns: tuple[str, ...], path: Path) -> None:
+    name = str(path)
+    if "email" not in columns:
+        joined = "".join(columns)
+        if len(columns) == 1 and ("\t" in joined or ";" in joined):
+            raise ConfigError("its cells must be separated by commas", file=name, line=1)
+        raise ConfigError(
+            'its first line must name the columns, "email" among them',
+            file=name,
+            line=1,
+            hint="name,email,aliases,phone",
+        )
+    for column in set(columns):
+        if column and columns.count(column) > 1:
+            raise ConfigError(f'the column "{column}" stands there twice', file=name, line=1)

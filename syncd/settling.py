@@ -1,0 +1,246 @@
+"""The second step: settle what is due, refuse what is unsafe, store decisions and intents."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+
+from syncd.core.belong import Moment
+from syncd.core.channel import Policy
+from syncd.core.paths import Path, path_text
+from syncd.core.safety import Census, Danger, Limits, fingerprint, is_ending, refuse
+from syncd.core.settle import settle
+from syncd.core.splits import seed_splits
+from syncd.core.state import (
+    WHOLE,
+    Agreement,
+    AppointmentId,
+    Case,
+    Kind,
+    Operation,
+    Place,
+    Plan,
+    Present,
+    Write,
+)
+from syncd.store import HoldState, LoggedWrite, Store
+from syncd.write import ASIDE_FOR
+
+DAY = timedelta(hours=24)
+HOUR = timedelta(hours=1)
+CHUNK = 500
+FIGHT_LIMIT = 3
+"""So often in a day we write over what somebody set, then the value is set aside (invariant 7)."""
+
+
+@dataclass(slots=True)
+class Draw:
+    """Plans that were drawn up, and what was noticed on the way. ``moved``: copies by channel
+    whose time changed in this observation."""
+
+    plans: list[Plan] = field(default_factory=list)
+    moved: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def writes(self) -> list[tuple[AppointmentId, Write]]:
+        """All writes of all plans."""
+        return [(plan.id, write) for plan in self.plans for write in plan.writes]
+
+
+def draw_up(
+    store: Store,
+    bridge: str,
+    policy: Policy,
+    moment: Moment,
+    ids: Sequence[AppointmentId],
+    dying: Mapping[AppointmentId, Agreement],
+) -> Draw:
+    """The plans of the appointments that are due. Writes nothing."""
+    draw = Draw()
+    aside = _asides(store, bridge)
+    for start in range(0, len(ids), CHUNK):
+        cases = store.cases(bridge, ids[start : start + CHUNK])
+        cases = [_prepared(case, dying, aside) for case in cases]
+        for case in seed_splits(cases, policy, moment):
+            _count_moves(case, draw)
+            draw.plans.append(settle(case, policy, moment))
+    return draw
+
+
+def census(
+    store: Store, bridge: str, draw: Draw, emptied: Collection[str], now: datetime
+) -> Census:
+    """What the limits are judged by."""
+    copies = store.stats().copies
+    prefix = f"{bridge}/"
+    own = {name[len(prefix) :]: n for name, n in copies.items() if name.startswith(prefix)}
+    deleted: Counter[str] = Counter()
+    everywhere = written = 0
+    for entry in store.writes_since(now - DAY):
+        if entry.approved:
+            continue
+        if entry.operation in _ENDINGS:
+            everywhere += 1
+            if entry.channel.startswith(prefix):
+                deleted[entry.channel[len(prefix) :]] += 1
+        written += entry.at >= now - HOUR and entry.channel.startswith(prefix)
+    for name in own:
+        own[name] += deleted[name]
+    return Census(
+        own, deleted, written, draw.moved, emptied, sum(copies.values()) + everywhere, everywhere
+    )
+
+
+_ENDINGS = frozenset({"delete", "cancel"})
+
+
+def check(
+    store: Store,
+    bridge: str,
+    draw: Draw,
+    limits: Limits,
+    emptied: Collection[str],
+    now: datetime,
+) -> tuple[list[Danger], frozenset[str]]:
+    """Why the plans must wait for a person, if they must; and which writes are approved."""
+    approved = frozenset(
+        entry["write"]
+        for hold in store.holds(HoldState.APPROVED)
+        if hold.scope == bridge
+        for entry in hold.writes
+    )
+    counted = census(store, bridge, draw, emptied, now)
+    return refuse(draw.plans, counted, limits, approved), approved
+
+
+def hold(store: Store, bridge: str, draw: Draw, dangers: Sequence[Danger], now: datetime) -> str:
+    """Stop the bridge: show exactly these writes to a person. Returns the reason."""
+    reason = "; ".join(f"{d.channel or bridge}: {d.reason}" for d in dangers)
+    shown = [_shown(id, write) for id, write in draw.writes]
+    digest = _digest(entry["write"] for entry in shown)
+    for known in store.holds(HoldState.OPEN):
+        if known.scope == bridge:
+            if known.digest == digest and known.reason == reason:
+                return reason
+            store.close_hold(known.id)
+    store.open_hold(bridge, reason, now, digest, shown)
+    return reason
+
+
+def release_holds(store: Store, bridge: str, *, approved: bool) -> None:
+    """What was held is safe again or written: the holds of the bridge are over."""
+    states = (HoldState.OPEN, HoldState.APPROVED) if approved else (HoldState.OPEN,)
+    for state in states:
+        for known in store.holds(state):
+            if known.scope == bridge:
+                store.close_hold(known.id)
+
+
+def log_begun(
+    store: Store, bridge: str, draw: Draw, approved: Collection[str], now: datetime
+) -> None:
+    """Count the writes for the sliding windows; approved ones do not count."""
+    store.log_writes(
+        [
+            LoggedWrite(
+                now,
+                f"{bridge}/{write.channel}",
+                _operation(write),
+                id,
+                fingerprint(id, write) in approved,
+            )
+            for id, write in draw.writes
+        ]
+    )
+
+
+def set_fights_aside(
+    store: Store, bridge: str, policy: Policy, plans: Iterable[Plan], now: datetime
+) -> int:
+    """Values that we wrote over three times in a day are left alone for a day, explained."""
+    losers = [plan.id for plan in plans if any(r.kind in _AGAINST for r in plan.records)]
+    if not losers:
+        return 0
+    count = 0
+    known = {(a.appointment, a.channel, a.slot, a.path) for a in store.asides(bridge)}
+    for (id, channel, path), times in store.put_backs(losers, now - DAY).items():
+        slot, own = _own(policy, channel, path)
+        if times < FIGHT_LIMIT or (id, channel, slot, own) in known:
+            continue
+        reason = f"somebody sets this value again and again ({times} times within 24 h)"
+        store.set_aside(bridge, id, channel, slot, own, reason, now, now + ASIDE_FOR)
+        count += 1
+    return count
+
+
+_AGAINST = frozenset({Kind.CONFLICT, Kind.PUT_BACK, Kind.OVERWRITTEN})
+
+
+def _own(policy: Policy, channel: str, path: Path) -> tuple[str, Path]:
+    """A path in a copy's own terms: where a channel has no series, an override is a copy's field."""
+    found = policy.channels.get(channel)
+    if found is None or found.fidelity.recurrence or path[0] != "overrides":
+        return WHOLE, path
+    return path[1], (path[2],)
+
+
+def _prepared(
+    case: Case,
+    dying: Mapping[AppointmentId, Agreement],
+    aside: Mapping[AppointmentId, frozenset[tuple[Place, Path]]],
+) -> Case:
+    if case.id in dying and case.agreement is None:
+        case = replace(case, agreement=dying[case.id])
+    if case.id in aside:
+        case = replace(case, aside=aside[case.id])
+    return case
+
+
+def _asides(
+    store: Store, bridge: str
+) -> dict[AppointmentId, frozenset[tuple[Place, Path]]]:
+    found: dict[AppointmentId, set[tuple[Place, Path]]] = {}
+    for each in store.asides(bridge):
+        found.setdefault(each.appointment, set()).add(((each.channel, each.slot), each.path))
+    return {id: frozenset(values) for id, values in found.items()}
+
+
+def _count_moves(case: Case, draw: Draw) -> None:
+    if case.agreement is None:
+        return
+    for place, settled in case.agreement.copies.items():
+        seen = case.views.get(place)
+        if seen is None or not isinstance(seen.observation, Present):
+            continue
+        copy = seen.observation.copy
+        if copy is not settled.copy and copy.reads.when != settled.copy.reads.when:
+            if not any(
+                intent.write.content is not None and intent.write.content.when == copy.reads.when
+                for intent in case.intents
+            ):
+                draw.moved[place[0]] += 1
+
+
+def _operation(write: Write) -> str:
+    if write.operation is Operation.UPDATE and is_ending(write):
+        return "cancel"
+    return write.operation.value
+
+
+def _shown(id: AppointmentId, write: Write) -> dict[str, str]:
+    return {
+        "write": fingerprint(id, write),
+        "appointment": id,
+        "channel": write.channel,
+        "slot": write.slot,
+        "operation": _operation(write),
+        "paths": ", ".join(path_text(path) for path in write.paths),
+        "reason": write.reason,
+    }
+
+
+def _digest(names: Iterable[str]) -> str:
+    return hashlib.sha256("\n".join(sorted(names)).encode()).hexdigest()[:32]

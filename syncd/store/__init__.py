@@ -1,0 +1,25 @@
+"""The store: the only thing that observing, settling and writing share."""
+
+from syncd.store.agreements import Found, OpenQuestion
+from syncd.store.channels import ChannelState
+from syncd.store.holds import Hold, HoldState, LoggedWrite
+from syncd.store.look import Look
+from syncd.store.observed import Observed
+from syncd.store.records import Aside, Doubt, HistoryEntry
+from syncd.store.store import Stats, Store
+
+__all__ = [
+    "Aside",
+    "ChannelState",
+    "Doubt",
+    "Found",
+    "HistoryEntry",
+    "Hold",
+    "HoldState",
+    "LoggedWrite",
+    "Look",
+    "Observed",
+    "OpenQuestion",
+    "Stats",
+    "Store",
+]

@@ -1,0 +1,260 @@
+"""Agreements as rows, and how pairing finds them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from datetime import UTC, date, datetime
+from typing import Any, NamedTuple
+
+from sqlalchemy import Connection, Row, select
+
+from syncd.core.model import Appointment, Timed
+from syncd.core.paths import Path
+from syncd.core.state import (
+    WHOLE,
+    Agreement,
+    AppointmentId,
+    ChannelName,
+    Place,
+    Question,
+    Settled,
+)
+from syncd.core.zones import to_utc
+from syncd.store.codec import decode_appointment, dumps, encode_appointment, loads
+from syncd.store.database import Database, chunks
+from syncd.store.rows import bare, copy_columns, copy_of, qualified
+from syncd.store.schema import OPEN, agreements, indexable, settled, uids
+from syncd.store.state_codec import (
+    SAME,
+    decode_absences,
+    decode_paths,
+    decode_questions,
+    decode_setters,
+    encode_absences,
+    encode_paths,
+    encode_questions,
+    encode_setters,
+)
+
+
+class OpenQuestion(NamedTuple):
+    """A field that waits for a person."""
+
+    bridge: str
+    appointment: AppointmentId
+    path: Path
+    question: Question
+
+
+class Found(NamedTuple):
+    """An appointment that a search found."""
+
+    id: AppointmentId
+    bridge: str
+    appointment: Appointment
+
+
+class Agreements:
+    """The part of the store that looks agreements up."""
+
+    _database: Database
+
+    def agreement_ids(self, bridge: str) -> list[AppointmentId]:
+        """Every appointment of the bridge."""
+        query = select(agreements.c.id).where(agreements.c.bridge == bridge)
+        with self._database.read() as connection:
+            return sorted(connection.execute(query).scalars())
+
+    def exists(self, ids: Collection[AppointmentId]) -> set[AppointmentId]:
+        """Those of ``ids`` that have an agreement."""
+        with self._database.read() as connection:
+            return {
+                id_
+                for part in chunks(list(ids))
+                for id_ in connection.execute(
+                    select(agreements.c.id).where(agreements.c.id.in_(part))
+                ).scalars()
+            }
+
+    def agreements(self, ids: Collection[AppointmentId]) -> dict[AppointmentId, Agreement]:
+        """The agreements of those ``ids`` that have one."""
+        with self._database.read() as connection:
+            return read_agreements(connection, list(ids))
+
+    def appointments_by_uid(
+        self, bridge: str, wanted: Collection[str]
+    ) -> dict[str, set[AppointmentId]]:
+        """For each UID that is known in the bridge, whose it is."""
+        by_index = {indexable(uid): uid for uid in wanted}
+        found: dict[str, set[AppointmentId]] = {}
+        with self._database.read() as connection:
+            for part in chunks(list(by_index)):
+                query = select(uids.c.uid_index, uids.c.appointment).where(
+                    uids.c.bridge == bridge, uids.c.uid_index.in_(part)
+                )
+                for row in connection.execute(query):
+                    found.setdefault(by_index[row.uid_index], set()).add(row.appointment)
+        return found
+
+    def agreements_starting_between(
+        self, bridge: str, start: datetime, end: datetime
+    ) -> list[tuple[AppointmentId, Agreement]]:
+        """Agreements that start at ``start`` or later and before ``end``, for first contact.
+
+        Floating and all-day starts count as if they were in UTC: widen the span by a day.
+        """
+        query = select(agreements.c.id).where(
+            agreements.c.bridge == bridge,
+            agreements.c.starts >= start,
+            agreements.c.starts < end,
+        )
+        with self._database.read() as connection:
+            ids = sorted(connection.execute(query).scalars())
+            found = read_agreements(connection, ids)
+        return [(id_, found[id_]) for id_ in ids]
+
+    def questions(self, bridge: str | None = None) -> list[OpenQuestion]:
+        """The fields that wait for a person, of one bridge or of all."""
+        query = select(agreements.c.id, agreements.c.bridge, agreements.c.questions).where(OPEN)
+        if bridge is not None:
+            query = query.where(agreements.c.bridge == bridge)
+        with self._database.read() as connection:
+            rows = connection.execute(query).all()
+        return sorted(
+            (
+                OpenQuestion(row.bridge, row.id, path, question)
+                for row in rows
+                for path, question in decode_questions(row.questions).items()
+            ),
+            key=lambda each: each[:3],
+        )
+
+    def find_appointments(
+        self, bridge: str | None, text: str, day: date | None = None
+    ) -> list[Found]:
+        """Appointments with ``text`` in their title (case does not matter), on ``day`` if given.
+
+        A day is one of the appointment's own time zone; a series counts by its first
+        occurrence. In order of time.
+        """
+        query = select(agreements.c.id, agreements.c.bridge, agreements.c.appointment)
+        if bridge is not None:
+            query = query.where(agreements.c.bridge == bridge)
+        with self._database.read() as connection:
+            rows = connection.execute(query.order_by(agreements.c.starts, agreements.c.id)).all()
+        wanted = text.casefold()
+        found = (Found(row.id, row.bridge, decode_appointment(row.appointment)) for row in rows)
+        return [
+            each
+            for each in found
+            if wanted in each.appointment.title.casefold()
+            and (day is None or _is_on(each.appointment, day))
+        ]
+
+
+def read_agreements(
+    connection: Connection, ids: Sequence[AppointmentId]
+) -> dict[AppointmentId, Agreement]:
+    """The agreements of those ``ids`` that have one; two statements for 500."""
+    found: dict[AppointmentId, Agreement] = {}
+    for part in chunks(ids):
+        copies: dict[AppointmentId, dict[Place, Settled]] = {}
+        for row in connection.execute(select(settled).where(settled.c.appointment.in_(part))):
+            place = (bare(row.channel), row.slot)
+            copies.setdefault(row.appointment, {})[place] = _settled_of(row)
+        for row in connection.execute(select(agreements).where(agreements.c.id.in_(part))):
+            found[row.id] = _agreement_of(row, copies.get(row.id, {}))
+    return found
+
+
+def agreement_row(bridge: str, id_: AppointmentId, agreement: Agreement) -> dict[str, Any]:
+    """The row of an agreement; its copies have their own."""
+    return {
+        "id": id_,
+        "bridge": bridge,
+        "starts": starts_at(agreement.appointment),
+        "appointment": encode_appointment(agreement.appointment),
+        "setters": encode_setters(agreement.setters),
+        "absent": encode_absences(agreement.absent),
+        "questions": encode_questions(agreement.open),
+        "uids": dumps(sorted(agreement.uids)),
+        "born": agreement.born,
+        "deleting": agreement.deleting,
+        "before_cancel": agreement.before_cancel,
+    }
+
+
+def settled_rows(bridge: str, id_: AppointmentId, agreement: Agreement) -> Iterator[dict[str, Any]]:
+    """The rows of an agreement's settled copies."""
+    for (name, slot), copy in agreement.copies.items():
+        yield settled_row(qualified(bridge, name), id_, slot, copy)
+
+
+def settled_row(
+    channel: str, id_: AppointmentId, slot: str, settled_copy: Settled
+) -> dict[str, Any]:
+    """The row of one settled copy."""
+    columns = copy_columns(settled_copy.copy)
+    asked = None if settled_copy.asked is None else encode_appointment(settled_copy.asked)
+    return {
+        "appointment": id_,
+        "channel": channel,
+        "slot": slot,
+        "key": settled_copy.copy.key,
+        **columns,
+        "asked": SAME if asked == columns["reads"] else asked,
+        "disputed": encode_paths(settled_copy.disputed),
+        "ours": settled_copy.ours,
+        "confirmed": settled_copy.confirmed,
+    }
+
+
+def uid_rows(bridge: str, id_: AppointmentId, of: Collection[str]) -> list[dict[str, Any]]:
+    """The rows by which an appointment is found by its UIDs."""
+    return [
+        {"bridge": bridge, "uid_index": index, "appointment": id_}
+        for index in sorted({indexable(uid) for uid in of})
+    ]
+
+
+def starts_at(appointment: Appointment) -> datetime:
+    """The instant of its start; a floating or an all-day one as if in UTC."""
+    when = appointment.when
+    if isinstance(when, Timed):
+        return to_utc(when.start, when.zone)
+    return datetime(when.start.year, when.start.month, when.start.day, tzinfo=UTC)
+
+
+def _agreement_of(row: Row[Any], copies: dict[Place, Settled]) -> Agreement:
+    return Agreement(
+        decode_appointment(row.appointment),
+        decode_setters(row.setters),
+        copies,
+        decode_absences(row.absent),
+        decode_questions(row.questions),
+        frozenset(loads(row.uids)),
+        ChannelName(row.born),
+        row.deleting,
+        row.before_cancel,
+    )
+
+
+def _settled_of(row: Row[Any]) -> Settled:
+    copy = copy_of(row)
+    if copy is None:
+        raise ValueError(f"the settled copy {row.appointment}/{row.slot or WHOLE} has no reading")
+    asked = row.reads if row.asked == SAME else row.asked
+    return Settled(
+        copy,
+        None if asked is None else decode_appointment(asked),
+        decode_paths(row.disputed),
+        row.ours,
+        row.confirmed,
+    )
+
+
+def _is_on(appointment: Appointment, day: date) -> bool:
+    when = appointment.when
+    if isinstance(when, Timed):
+        return when.start.date() <= day <= when.end.date()
+    return when.start <= day < when.end

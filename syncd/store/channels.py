@@ -1,0 +1,155 @@
+"""Channels' cursors and health, the installation's name, and other small facts."""
+
+from __future__ import annotations
+
+import secrets
+import string
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, delete, select, update
+
+from syncd.store.database import Database, insert_new, upsert
+from syncd.store.schema import channels, doubts, intents, meta, observed, settled
+
+_INSTALLATION = "installation"
+_REVISION = "revision"
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelState:
+    """How far a channel has been observed, and how it fares.
+
+    ``looked``: the last successful look, ``full``: the last complete one. ``window_end``: up
+    to where it was looked at. ``fingerprint``: of the mapping and configuration it was read
+    with. ``failures``: in a row; ``retry_at``: not before.
+    """
+
+    channel: str
+    cursor: str | None = None
+    identity: str = ""
+    looked: datetime | None = None
+    full: datetime | None = None
+    window_end: datetime | None = None
+    fingerprint: str = ""
+    failures: int = 0
+    retry_at: datetime | None = None
+    error: str = ""
+
+
+class Channels:
+    """The part of the store that concerns whole channels."""
+
+    _database: Database
+    installation: str
+    """This installation's name in markers: 8 characters, made at the first opening."""
+
+    def meta_get(self, name: str) -> str | None:
+        """A small fact, ``None`` if it was never set."""
+        with self._database.read() as connection:
+            return connection.scalar(select(meta.c.value).where(meta.c.name == name))
+
+    def meta_set(self, name: str, value: str) -> None:
+        """Remember a small fact."""
+        with self._database.write() as connection:
+            upsert(connection, meta, [{"name": name, "value": value}])
+
+    def channel_state(self, channel: str) -> ChannelState | None:
+        """The state of one channel, ``None`` if it was never saved."""
+        with self._database.read() as connection:
+            return read_channel_state(connection, channel)
+
+    def channel_states(self) -> list[ChannelState]:
+        """The states of all channels, by name."""
+        with self._database.read() as connection:
+            rows = connection.execute(select(channels)).all()
+        return sorted((_state_of(row) for row in rows), key=lambda state: state.channel)
+
+    def save_channel_state(self, state: ChannelState) -> None:
+        """Store the state of one channel."""
+        with self._database.write() as connection:
+            write_channel_state(connection, state)
+
+    def forget_channel(self, channel: str) -> None:
+        """A channel was taken out of the configuration: it starts anew if it returns.
+
+        What it showed, its cursor, its settled copies and its open intents go; agreements,
+        tombstones and history stay.
+        """
+        with self._database.write() as connection:
+            for table in (observed, channels, settled, intents, doubts):
+                connection.execute(delete(table).where(table.c.channel == channel))
+
+
+def read_channel_state(connection: Connection, channel: str) -> ChannelState | None:
+    """The state of one channel."""
+    row = connection.execute(select(channels).where(channels.c.channel == channel)).first()
+    return None if row is None else _state_of(row)
+
+
+def write_channel_state(connection: Connection, state: ChannelState) -> None:
+    """Store the state of one channel."""
+    row = {
+        "channel": state.channel,
+        "cursor": state.cursor,
+        "identity": state.identity,
+        "looked": state.looked,
+        "full_look": state.full,
+        "window_end": state.window_end,
+        "fingerprint": state.fingerprint,
+        "failures": state.failures,
+        "retry_at": state.retry_at,
+        "error": state.error,
+    }
+    upsert(connection, channels, [row])
+
+
+def prepare(database: Database) -> str:
+    """The installation's name; made, with the other first facts, where there is none."""
+    named = select(meta.c.value).where(meta.c.name == _INSTALLATION)
+    with database.read() as connection:
+        name = connection.scalar(named)
+    if name is not None:
+        return str(name)
+    fresh = "".join(secrets.choice(string.ascii_lowercase + string.digits) for _ in range(8))
+    with database.write() as connection:
+        insert_new(
+            connection,
+            meta,
+            [{"name": _INSTALLATION, "value": fresh}, {"name": _REVISION, "value": "0"}],
+        )
+        return str(connection.scalar(named))
+
+
+def next_revision(connection: Connection) -> int:
+    """The number of a change of observations.
+
+    Whoever has taken one holds the row until the transaction ends, so revisions become
+    visible in their order: who reads the revision first has seen all that bears a lower one.
+    """
+    current = select(meta.c.value).where(meta.c.name == _REVISION).with_for_update()
+    revision = int(connection.execute(current).scalar_one()) + 1
+    connection.execute(update(meta).where(meta.c.name == _REVISION).values(value=str(revision)))
+    return revision
+
+
+def current_revision(connection: Connection) -> int:
+    """The last revision whose changes this transaction sees."""
+    value = connection.execute(select(meta.c.value).where(meta.c.name == _REVISION)).scalar_one()
+    return int(value)
+
+
+def _state_of(row: Row[Any]) -> ChannelState:
+    return ChannelState(
+        row.channel,
+        row.cursor,
+        row.identity,
+        row.looked,
+        row.full_look,
+        row.window_end,
+        row.fingerprint,
+        row.failures,
+        row.retry_at,
+        row.error,
+    )

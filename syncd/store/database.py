@@ -1,0 +1,256 @@
+"""The database under the store: SQLite or PostgreSQL, opened, migrated, one transaction a call.
+
+SQLite runs in WAL mode, so that ``syncd status`` reads while the daemon writes, and with
+``synchronous = FULL``: an intent must be on the disk before its write leaves, else after a
+power cut our own write would be taken for a person's edit (invariant 10). That costs one
+fsync a transaction; a cycle has few of them, and each write to a remote costs far more.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from importlib.resources import as_file, files
+from pathlib import Path
+from typing import Any, TypeVar
+
+from sqlalchemy import (
+    URL,
+    Connection,
+    Engine,
+    Table,
+    create_engine,
+    event,
+    inspect,
+    make_url,
+    text,
+)
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import ArgumentError, DatabaseError, SQLAlchemyError
+
+from syncd.errors import ConfigError
+from syncd.store.schema import VERSIONS
+
+BUSY_TIMEOUT = 30.0
+"""Seconds that a transaction waits for another process's."""
+
+_MIGRATION_LOCK = 0x73796E6364  # "syncd": PostgreSQL's advisory lock while tables are made
+_CHUNK = 500
+_Item = TypeVar("_Item")
+
+
+class Database:
+    """An engine that hands out transactions. Safe to use from several threads."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._reading: Engine
+        self._writing: Engine
+        if engine.dialect.name == "sqlite":
+            self._reading = engine.execution_options(begin="BEGIN")
+            self._writing = engine.execution_options(begin="BEGIN IMMEDIATE")
+        else:
+            self._reading = engine.execution_options(
+                isolation_level="REPEATABLE READ", postgresql_readonly=True
+            )
+            self._writing = engine
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """A transaction that sees one moment and changes nothing."""
+        with self._reading.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        """A transaction; on SQLite it has the write lock from its start, so it never dead-locks."""
+        with self._writing.begin() as connection:
+            yield connection
+
+    def close(self) -> None:
+        """Let go of all connections."""
+        self._engine.dispose()
+
+
+def open_database(url: str, *, create: bool = True) -> Database:
+    """The database at ``url`` with today's tables. Raises ``ConfigError``, which tells no secret.
+
+    ``create``: make what is missing (the file, the tables, newer tables); else a database
+    that is not ready is an error.
+    """
+    parsed = _parse(url)
+    if parsed.get_backend_name() == "sqlite":
+        _prepare_file(parsed.database or "", create=create)
+    try:
+        engine = create_engine(parsed, hide_parameters=True, pool_pre_ping=True)
+    except ModuleNotFoundError as error:
+        raise ConfigError(
+            f"the driver {error.name} is not installed",
+            key="daemon.state",
+            hint="pip install 'syncd[postgresql]'",
+        ) from None
+    if engine.dialect.name == "sqlite":
+        _configure_sqlite(engine)
+    database = Database(engine)
+    try:
+        _migrate(database, create=create)
+    except DatabaseError as error:
+        database.close()
+        raise ConfigError(_fault(parsed, error), key="daemon.state", hint=_hint(parsed)) from None
+    except ConfigError:
+        database.close()
+        raise
+    return database
+
+
+def upsert(
+    connection: Connection,
+    table: Table,
+    rows: Sequence[dict[str, Any]],
+    changed: Sequence[str] | None = None,
+) -> None:
+    """Insert ``rows``, or set their ``changed`` columns (default: all) where the key is there."""
+    if not rows:
+        return
+    keys = [column.name for column in table.primary_key.columns]
+    names = [name for name in rows[0] if name not in keys] if changed is None else changed
+    insert = dialect_insert(connection, table)
+    statement = insert.on_conflict_do_update(
+        index_elements=keys, set_={name: insert.excluded[name] for name in names}
+    )
+    connection.execute(statement, list(rows))
+
+
+def insert_new(connection: Connection, table: Table, rows: Sequence[dict[str, Any]]) -> None:
+    """Insert the ``rows`` whose key is not there yet."""
+    if rows:
+        connection.execute(dialect_insert(connection, table).on_conflict_do_nothing(), list(rows))
+
+
+def chunks(items: Sequence[_Item], size: int = _CHUNK) -> Iterator[Sequence[_Item]]:
+    """``items`` in pieces that fit into the ``IN`` list of one statement."""
+    for start in range(0, len(items), size):
+        yield items[start : start + size]
+
+
+def dialect_insert(connection: Connection, table: Table) -> Any:
+    """The dialect's own insert: both know ``ON CONFLICT`` and spell it alike."""
+    return (sqlite if connection.dialect.name == "sqlite" else postgresql).insert(table)
+
+
+def _parse(url: str) -> URL:
+    try:
+        parsed = make_url(url)
+    except ArgumentError:
+        raise ConfigError(
+            "this is not the URL of a database",
+            key="daemon.state",
+            hint="sqlite:///syncd.db or postgresql://user@host/name",
+        ) from None
+    if parsed.get_backend_name() == "postgresql":
+        return parsed.set(drivername="postgresql+psycopg")
+    if parsed.get_backend_name() == "sqlite" and parsed.database not in (None, "", ":memory:"):
+        return parsed.set(drivername="sqlite")
+    raise ConfigError(
+        f"the state cannot be kept in {parsed.drivername!r}",
+        key="daemon.state",
+        hint="a file (sqlite:///syncd.db) or PostgreSQL (postgresql://user@host/name)",
+    )
+
+
+def _prepare_file(name: str, *, create: bool) -> None:
+    """The state file exists and, if it is new, only its owner can read it (SQLite gives its
+    journal files the same rights: https://www.sqlite.org/src, ``findCreateFileMode``)."""
+    path = Path(name)
+    if path.exists():
+        return
+    if not create:
+        raise ConfigError(
+            "there is no state yet", file=name, hint="`syncd sync` or `syncd run` makes it"
+        )
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        os.close(os.open(path, os.O_CREAT | os.O_WRONLY, 0o600))
+    except OSError as error:
+        raise ConfigError(f"the state file cannot be made: {error.strerror}", file=name) from None
+
+
+def _configure_sqlite(engine: Engine) -> None:
+    """Transactions by our own ``BEGIN`` (the driver's come too late to hold a lock while
+    reading: https://docs.sqlalchemy.org/en/21/dialects/sqlite.html, "Transactions with SQLite")."""
+
+    @event.listens_for(engine, "connect")
+    def on_connect(raw: Any, _record: object) -> None:
+        raw.isolation_level = None
+        cursor = raw.cursor()
+        cursor.execute(f"PRAGMA busy_timeout = {int(BUSY_TIMEOUT * 1000)}")
+        cursor.execute("PRAGMA journal_mode = WAL")
+        cursor.execute("PRAGMA synchronous = FULL")
+        cursor.execute("PRAGMA foreign_keys = ON")
+        cursor.close()
+
+    @event.listens_for(engine, "begin")
+    def on_begin(connection: Connection) -> None:
+        connection.exec_driver_sql(connection.get_execution_options().get("begin", "BEGIN"))
+
+
+def _migrate(database: Database, *, create: bool) -> None:
+    with database.read() as connection:
+        if _version(connection) == VERSIONS[-1]:
+            return
+    if not create:
+        raise ConfigError(
+            "the state is of an older version",
+            key="daemon.state",
+            hint="`syncd sync` or `syncd run` brings it up to date",
+        )
+    with database.write() as connection:
+        if connection.dialect.name == "postgresql":
+            connection.execute(text(f"SELECT pg_advisory_xact_lock({_MIGRATION_LOCK})"))
+        if _version(connection) != VERSIONS[-1]:
+            _upgrade(connection)
+
+
+def _version(connection: Connection) -> str | None:
+    """The last migration that ran. Raises ``ConfigError`` if this code does not know it."""
+    if not inspect(connection).has_table("alembic_version"):
+        return None
+    version = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+    if version is not None and version not in VERSIONS:
+        raise ConfigError(
+            f"the state was written by a newer syncd (its version is {version},"
+            f" this one knows up to {VERSIONS[-1]})",
+            key="daemon.state",
+            hint="install that version again, or restore a backup",
+        )
+    return None if version is None else str(version)
+
+
+def _upgrade(connection: Connection) -> None:
+    # Imported here: only a new or an older store needs it, and it takes a while to load.
+    from alembic import command
+    from alembic.config import Config
+
+    with as_file(files("syncd.store") / "migrations") as folder:
+        config = Config()
+        config.set_main_option("script_location", str(folder).replace("%", "%%"))
+        config.set_main_option("path_separator", "os")
+        config.attributes["connection"] = connection
+        command.upgrade(config, VERSIONS[-1])
+
+
+def _fault(url: URL, error: SQLAlchemyError) -> str:
+    """What is wrong, with the file's or the server's name, without the password."""
+    cause = getattr(error, "orig", None) or error
+    words = " ".join(str(cause).split())
+    if url.password:
+        words = words.replace(str(url.password), "***")
+    where = url.database if url.get_backend_name() == "sqlite" else f"PostgreSQL at {url.host}"
+    return f"the state in {where} cannot be opened: {words}"
+
+
+def _hint(url: URL) -> str:
+    if url.get_backend_name() == "sqlite":
+        return "if the file is damaged, `syncd restore` a backup; a lost state is rebuilt by sync"
+    return "is the server up, and may this user connect and create tables?"

@@ -1,0 +1,165 @@
+"""Holds, and the log of writes that the limits are counted from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import Row, delete, insert, select, update
+
+from syncd.core.state import AppointmentId
+from syncd.store.codec import dumps, loads
+from syncd.store.database import Database
+from syncd.store.schema import holds, write_log
+
+LOG_KEPT = timedelta(hours=48)
+"""How long writes are logged: twice the longest span that limits look at."""
+
+
+class HoldState(StrEnum):
+    """``gone``: approved and carried out, replaced, or no longer needed."""
+
+    OPEN = "open"
+    APPROVED = "approved"
+    GONE = "gone"
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """A bridge or the installation (``scope``) that stopped itself.
+
+    ``digest`` identifies exactly the ``writes`` that are shown, each a table of short texts
+    (channel, operation, appointment).
+    """
+
+    id: int
+    scope: str
+    reason: str
+    at: datetime
+    digest: str
+    writes: tuple[Mapping[str, str], ...]
+    state: HoldState = HoldState.OPEN
+    approved_by: str = ""
+    approved_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LoggedWrite:
+    """A write that was carried out. ``channel`` is ``bridge/name``."""
+
+    at: datetime
+    channel: str
+    operation: str
+    appointment: AppointmentId
+    approved: bool = False
+
+
+class Holds:
+    """The part of the store that keeps disasters from happening twice."""
+
+    _database: Database
+
+    def open_hold(
+        self,
+        scope: str,
+        reason: str,
+        at: datetime,
+        digest: str,
+        writes: Sequence[Mapping[str, str]],
+    ) -> Hold:
+        """Hold ``scope``. The open hold of the same writes stays; one of others is replaced."""
+        with self._database.write() as connection:
+            query = select(holds).where(holds.c.scope == scope, holds.c.state == HoldState.OPEN)
+            for row in connection.execute(query).all():
+                if row.digest == digest:
+                    return _hold_of(row)
+                connection.execute(
+                    update(holds).where(holds.c.id == row.id).values(state=HoldState.GONE.value)
+                )
+            values = {
+                "scope": scope,
+                "reason": reason,
+                "at": at,
+                "digest": digest,
+                "writes": dumps([dict(write) for write in writes]),
+                "state": HoldState.OPEN.value,
+                "approved_by": "",
+            }
+            row = connection.execute(insert(holds).values(values).returning(holds)).one()
+            return _hold_of(row)
+
+    def holds(self, state: HoldState | None = None) -> list[Hold]:
+        """Holds in this state, or all of them, oldest first."""
+        query = select(holds).order_by(holds.c.id)
+        if state is not None:
+            query = query.where(holds.c.state == HoldState(state).value)
+        with self._database.read() as connection:
+            return [_hold_of(row) for row in connection.execute(query)]
+
+    def approve_hold(self, hold_id: int, by: str, at: datetime) -> bool:
+        """A person allows exactly the writes of an open hold. False if it is open no longer."""
+        approval = {"state": HoldState.APPROVED.value, "approved_by": by, "approved_at": at}
+        statement = (
+            update(holds)
+            .where(holds.c.id == hold_id, holds.c.state == HoldState.OPEN.value)
+            .values(approval)
+            .returning(holds.c.id)
+        )
+        with self._database.write() as connection:
+            return connection.execute(statement).first() is not None
+
+    def close_hold(self, hold_id: int) -> None:
+        """The hold is over."""
+        with self._database.write() as connection:
+            connection.execute(
+                update(holds).where(holds.c.id == hold_id).values(state=HoldState.GONE.value)
+            )
+
+    def log_writes(self, writes: Sequence[LoggedWrite]) -> None:
+        """Log writes; those more than 48 hours older than the newest are forgotten."""
+        if not writes:
+            return
+        rows = [
+            {
+                "at": write.at,
+                "channel": write.channel,
+                "operation": write.operation,
+                "appointment": write.appointment,
+                "approved": write.approved,
+            }
+            for write in writes
+        ]
+        oldest = max(write.at for write in writes) - LOG_KEPT
+        with self._database.write() as connection:
+            connection.execute(insert(write_log), rows)
+            connection.execute(delete(write_log).where(write_log.c.at < oldest))
+
+    def writes_since(self, since: datetime) -> list[LoggedWrite]:
+        """The writes at ``since`` or later, oldest first."""
+        query = (
+            select(write_log)
+            .where(write_log.c.at >= since)
+            .order_by(write_log.c.at, write_log.c.id)
+        )
+        with self._database.read() as connection:
+            return [
+                LoggedWrite(row.at, row.channel, row.operation, row.appointment, row.approved)
+                for row in connection.execute(query)
+            ]
+
+
+def _hold_of(row: Row[Any]) -> Hold:
+    return Hold(
+        row.id,
+        row.scope,
+        row.reason,
+        row.at,
+        row.digest,
+        tuple(loads(row.writes)),
+        HoldState(row.state),
+        row.approved_by,
+        row.approved_at,
+    )

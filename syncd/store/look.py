@@ -1,0 +1,225 @@
+"""Storing what a channel showed: one look, one transaction, only rows that changed."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, select
+
+from syncd.connector import Unreadable
+from syncd.core.state import Copy, Key
+from syncd.store.channels import (
+    ChannelState,
+    next_revision,
+    read_channel_state,
+    write_channel_state,
+)
+from syncd.store.database import chunks, upsert
+from syncd.store.rows import COPY_COLUMNS, NO_COPY, bridge_of, copy_columns
+from syncd.store.schema import KEY_LIMIT, indexable, observed
+
+PRESENT, GONE, UNREADABLE = "present", "gone", "unreadable"
+
+_SHOWN = ("state", "at", "before", "dirty", "reason", "parked")
+"""What every observation sets; ``appointment`` and ``slot`` stay as they were assigned."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Look:
+    """What one look at a channel showed. ``at`` is when it began.
+
+    ``gone``: keys proven gone. ``complete``: it was a look at everything in the window.
+    """
+
+    at: datetime
+    copies: Sequence[Copy] = ()
+    gone: Collection[Key] = ()
+    unreadable: Sequence[Unreadable] = ()
+    cursor: str | None = None
+    identity: str = ""
+    complete: bool = False
+    window_end: datetime | None = None
+    fingerprint: str = ""
+
+
+def store_look(connection: Connection, channel: str, look: Look) -> int:
+    """Store a look with its cursor; returns the number of rows that changed."""
+    state = read_channel_state(connection, channel) or ChannelState(channel)
+    changed = store_shown(connection, channel, state.looked, look)
+    state = replace(
+        state,
+        cursor=look.cursor,
+        identity=look.identity,
+        looked=look.at,
+        full=look.at if look.complete else state.full,
+        window_end=look.window_end,
+        fingerprint=look.fingerprint,
+        failures=0,
+        retry_at=None,
+        error="",
+    )
+    write_channel_state(connection, state)
+    return changed
+
+
+def store_shown(connection: Connection, channel: str, looked: datetime | None, look: Look) -> int:
+    """Store what a look showed; ``looked`` is the channel's last look before it."""
+    copies = {copy.key: copy for copy in look.copies if _fits(copy.key)}
+    unreadable = {
+        item.key: item for item in look.unreadable if item.key not in copies and _fits(item.key)
+    }
+    gone = set(look.gone) - copies.keys() - unreadable.keys()
+    known = _known_rows(connection, channel, [*copies, *unreadable, *gone])
+    changed = [copy for copy in copies.values() if _differs(known.get(copy.key), copy)]
+    lost = [row for key in gone if (row := known.get(key)) is not None and row.state != GONE]
+    broken = [item for item in unreadable.values() if _breaks(known.get(item.key), item)]
+    if changed or lost:
+        revision = next_revision(connection)
+        _store_copies(connection, channel, changed, known, look.at, looked, revision)
+        _store_gone(connection, lost, look.at, looked, revision)
+    _store_unreadable(connection, channel, broken, known, look.at, looked)
+    return len(changed) + len(lost) + len(broken)
+
+
+def present_row(channel: str, copy: Copy) -> dict[str, Any]:
+    """The columns of a row that shows ``copy``, besides when and whose it is."""
+    return {
+        "channel": channel,
+        "key": copy.key,
+        "bridge": bridge_of(channel),
+        "state": PRESENT,
+        **copy_columns(copy),
+        "uid_index": None if copy.uid is None else indexable(copy.uid),
+        "reason": "",
+        "parked": None,
+    }
+
+
+COPY_SHOWN = (*_SHOWN, *COPY_COLUMNS, "uid_index")
+
+
+def _fits(key: Key) -> bool:
+    """A key that is too long for an index is left out, rather than the whole look lost."""
+    return len(key) * 4 <= KEY_LIMIT or len(key.encode("utf-8", "replace")) <= KEY_LIMIT
+
+
+def _known_rows(connection: Connection, channel: str, keys: Iterable[Key]) -> dict[Key, Row[Any]]:
+    columns = observed.c
+    query = select(
+        columns.channel,
+        columns.key,
+        columns.bridge,
+        columns.state,
+        columns.version,
+        columns.wire,
+        columns.before,
+        columns.dirty,
+        columns.reason,
+    ).where(columns.channel == channel)
+    found: dict[Key, Any] = {}
+    for part in chunks(list(keys)):
+        for row in connection.execute(query.where(columns.key.in_(part))):
+            found[row.key] = row
+    return found
+
+
+def _differs(row: Row[Any] | None, copy: Copy) -> bool:
+    if row is None or row.state != PRESENT:
+        return True
+    return bool(row.version != copy.version or row.wire != copy.wire)
+
+
+def _breaks(row: Row[Any] | None, item: Unreadable) -> bool:
+    if row is None or row.state != UNREADABLE:
+        return True
+    return bool(row.version != item.version or row.reason != item.reason)
+
+
+def _store_copies(
+    connection: Connection,
+    channel: str,
+    copies: Sequence[Copy],
+    known: dict[Key, Row[Any]],
+    at: datetime,
+    looked: datetime | None,
+    revision: int,
+) -> None:
+    rows = []
+    for copy in copies:
+        row = present_row(channel, copy)
+        before = _last_without(known.get(copy.key), looked)
+        row.update(at=at, before=before, appointment=None, slot="", dirty=revision)
+        rows.append(row)
+    upsert(connection, observed, rows, COPY_SHOWN)
+
+
+def _store_gone(
+    connection: Connection,
+    lost: Sequence[Row[Any]],
+    at: datetime,
+    looked: datetime | None,
+    revision: int,
+) -> None:
+    rows = [
+        {
+            **_bare_row(row.channel, row.key),
+            "state": GONE,
+            "at": at,
+            "before": row.before if row.state == UNREADABLE else looked,
+            "dirty": revision,
+            "reason": "",
+        }
+        for row in lost
+    ]
+    upsert(connection, observed, rows, _SHOWN)
+
+
+def _store_unreadable(
+    connection: Connection,
+    channel: str,
+    broken: Sequence[Unreadable],
+    known: dict[Key, Row[Any]],
+    at: datetime,
+    looked: datetime | None,
+) -> None:
+    rows = [
+        {
+            **_bare_row(channel, item.key),
+            "state": UNREADABLE,
+            "version": item.version,
+            "at": at,
+            "before": _last_without(known.get(item.key), looked),
+            "dirty": 0,
+            "reason": item.reason,
+        }
+        for item in broken
+    ]
+    upsert(connection, observed, rows, (*_SHOWN, "version"))
+
+
+def _last_without(last: Row[Any] | None, looked: datetime | None) -> datetime | None:
+    """The last look that certainly did not show what is shown now.
+
+    Changes that were not settled yet are one span, from before the first of them; what an
+    unreadable item held is not known.
+    """
+    if last is not None and (last.state == UNREADABLE or (last.state == PRESENT and last.dirty)):
+        before: datetime | None = last.before
+        return before
+    return looked
+
+
+def _bare_row(channel: str, key: Key) -> dict[str, Any]:
+    return {
+        "channel": channel,
+        "key": key,
+        "bridge": bridge_of(channel),
+        **NO_COPY,
+        "uid_index": None,
+        "appointment": None,
+        "slot": "",
+        "parked": None,
+    }

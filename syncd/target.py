@@ -1,0 +1,42 @@
+"""One channel of a bridge, connected: what observing and writing work on."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+
+from syncd import __version__
+from syncd.config import ChannelSettings
+from syncd.connector import Connector, Manifest
+from syncd.core.channel import Channel
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A channel with its connector. ``id`` is its name in the store."""
+
+    bridge: str
+    settings: ChannelSettings
+    connector: Connector
+    manifest: Manifest
+    channel: Channel
+
+    @property
+    def name(self) -> str:
+        """The channel's name within its bridge."""
+        return self.settings.name
+
+    @property
+    def id(self) -> str:
+        """The channel's name in the store."""
+        return f"{self.bridge}/{self.settings.name}"
+
+    @property
+    def system(self) -> str:
+        """The system whose limits its requests count against."""
+        return self.settings.system
+
+    def fingerprint(self) -> str:
+        """What a stored reading depends on besides the copy: version, mapping, configuration."""
+        told = repr((__version__, self.channel, self.settings.collection))
+        return hashlib.sha256(told.encode("utf-8", "replace")).hexdigest()[:16]

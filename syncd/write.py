@@ -1,0 +1,242 @@
+"""The third step, and the only code that writes to remotes.
+
+Each write has its intent in the store before it begins. It ends in a stored confirmation, in
+the vendor's refusal, or in doubt: then the intent stays open, and what is seen next tells.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from threading import Event
+
+from syncd.connector import Finds, Identity, Written
+from syncd.core.state import AppointmentId, Agreement, Intent, Key, Marker, Operation, Place
+from syncd.errors import ConnectorError, Rejected, Stale, Unauthorized, Unavailable
+from syncd.observe import fetch_all, patiently
+from syncd.pool import Job, Pool
+from syncd.store import Store
+from syncd.target import Target
+
+ASIDE_FOR = timedelta(hours=24)
+STALE_LIMIT = 3
+"""A copy that is stale so many times in a row is set aside (invariant 7)."""
+
+RETRY_FIRST = timedelta(seconds=30)
+RETRY_MOST = timedelta(minutes=30)
+
+
+@dataclass(slots=True)
+class Tally:
+    """What the writes of a cycle came to, for one channel."""
+
+    created: int = 0
+    updated: int = 0
+    deleted: int = 0
+    failed: int = 0
+
+    def count(self, operation: Operation) -> None:
+        """One more write that was carried out."""
+        if operation is Operation.CREATE:
+            self.created += 1
+        elif operation is Operation.UPDATE:
+            self.updated += 1
+        else:
+            self.deleted += 1
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """An intent of an appointment, and the UID that its copies go by."""
+
+    appointment: AppointmentId
+    intent: Intent
+    uid: str | None = None
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What became of the writes. ``down``: systems that failed, with the error."""
+
+    tallies: dict[str, Tally] = field(default_factory=dict)
+    down: dict[str, ConnectorError] = field(default_factory=dict)
+    stale: int = 0
+
+    def tally(self, channel: str) -> Tally:
+        """The tally of a channel."""
+        return self.tallies.setdefault(channel, Tally())
+
+
+class Writer:
+    """Carries out intents and stores how each ended."""
+
+    def __init__(
+        self,
+        store: Store,
+        pool: Pool,
+        clock: Callable[[], datetime],
+        sleep: Callable[[float], None],
+        stop: Event,
+    ) -> None:
+        self._store, self._pool, self._clock, self._stop = store, pool, clock, stop
+        self._retry = patiently(sleep)
+        self._stale: Counter[tuple[AppointmentId, Place]] = Counter()
+        self._attempts: Counter[AppointmentId] = Counter()
+
+    def write(self, tasks: Sequence[Task], targets: Mapping[str, Target], bridge: str) -> Outcome:
+        """Carry out ``tasks``; ``targets`` by name of channel. Raises nothing that a remote did."""
+        outcome = Outcome()
+        down: dict[str, ConnectorError] = {}
+        jobs = [
+            Job(
+                targets[task.intent.write.channel].system,
+                _Attempt(task, targets[task.intent.write.channel], self._store, down, self._stop),
+            )
+            for task in tasks
+        ]
+        again: dict[str, set[Key]] = {}
+        for index, result in self._pool.stream(jobs):
+            task = tasks[index]
+            target = targets[task.intent.write.channel]
+            self._record(task, target, result, outcome, again, bridge)
+        outcome.down.update(down)
+        for name, keys in again.items():
+            self._fetch(targets[name], sorted(keys), outcome)
+        return outcome
+
+    def _record(
+        self,
+        task: Task,
+        target: Target,
+        result: Written | None | ConnectorError,
+        outcome: Outcome,
+        again: dict[str, set[Key]],
+        bridge: str,
+    ) -> None:
+        intent, now = task.intent, self._clock()
+        tally = outcome.tally(target.name)
+        if isinstance(result, ConnectorError):
+            self._failed(task, target, result, outcome, again, bridge)
+            return
+        self._attempts.pop(task.appointment, None)
+        self._stale.pop((task.appointment, (target.name, intent.write.slot)), None)
+        tally.count(intent.write.operation)
+        if result is None:
+            self._store.confirm_delete(intent.id, now)
+            self._store.mark_due(bridge, [task.appointment], now)
+        elif result.copy is not None:
+            self._store.confirm(intent.id, result.copy, now)
+        else:
+            self._store.answer(intent.id, key=result.key, version=result.version, at=now)
+            if result.version is None:
+                again.setdefault(target.name, set()).add(result.key)
+
+    def _failed(
+        self,
+        task: Task,
+        target: Target,
+        error: ConnectorError,
+        outcome: Outcome,
+        again: dict[str, set[Key]],
+        bridge: str,
+    ) -> None:
+        intent, write = task.intent, task.intent.write
+        doubtful = isinstance(error, Unavailable) and error.maybe_applied
+        self._store.fail(intent.id, doubtful=doubtful)
+        if isinstance(error, Stale):
+            outcome.stale += 1
+            key = error.key or (write.base.key if write.base is not None else intent.key)
+            again.setdefault(target.name, set()).add(key)
+            place = (task.appointment, (target.name, write.slot))
+            self._stale[place] += 1
+            self._store.mark_due(bridge, [task.appointment], self._clock())
+            if self._stale[place] >= STALE_LIMIT:
+                self._aside(task, bridge, "somebody else changes this copy at every write")
+                del self._stale[place]
+                outcome.tally(target.name).failed += 1
+            return
+        outcome.tally(target.name).failed += 1
+        if isinstance(error, Rejected):
+            self._aside(task, bridge, f"refused: {error}")
+            return
+        if isinstance(error, Unauthorized | Unavailable):
+            outcome.down.setdefault(target.system, error)
+        self._later(task, error, bridge)
+
+    def _aside(self, task: Task, bridge: str, reason: str) -> None:
+        now, write = self._clock(), task.intent.write
+        self._store.set_aside(
+            bridge, task.appointment, write.channel, write.slot, (), reason, now, now + ASIDE_FOR
+        )
+
+    def _later(self, task: Task, error: ConnectorError, bridge: str) -> None:
+        self._attempts[task.appointment] += 1
+        wait = min(RETRY_MOST, RETRY_FIRST * 2 ** min(self._attempts[task.appointment] - 1, 10))
+        if isinstance(error, Unavailable) and error.retry_after is not None:
+            wait = max(timedelta(seconds=error.retry_after), timedelta(0))
+        self._store.mark_due(bridge, [task.appointment], self._clock() + wait)
+
+    def _fetch(self, target: Target, keys: list[Key], outcome: Outcome) -> None:
+        """What is there now, at once: after a stale write, or one that was answered without
+        a version."""
+        results = self._pool.gather(
+            [Job(target.system, lambda: fetch_all(target, keys, self._retry))]
+        )
+        fetched = results[0]
+        if isinstance(fetched, ConnectorError):
+            outcome.down.setdefault(target.system, fetched)
+            return
+        self._store.record_fetch(
+            target.id, self._clock(), fetched.copies, fetched.gone, fetched.unreadable
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Attempt:
+    """One write, in a thread of the pool. A system that is known to be down is left alone."""
+
+    task: Task
+    target: Target
+    store: Store
+    down: dict[str, ConnectorError]
+    stop: Event
+
+    def __call__(self) -> Written | None:
+        system = self.target.system
+        if self.stop.is_set():
+            raise Unavailable("stopping")
+        known = self.down.get(system)
+        if known is not None:
+            retry_after = known.retry_after if isinstance(known, Unavailable) else None
+            raise Unavailable(f"{system} is not available", retry_after=retry_after)
+        try:
+            return self._write()
+        except (Unauthorized, Unavailable) as error:
+            self.down[system] = error
+            raise
+
+    def _write(self) -> Written | None:
+        write, connector = self.task.intent.write, self.target.connector
+        if write.operation is Operation.DELETE:
+            if write.base is not None:
+                connector.delete(write.base)
+            return None
+        if write.content is None:
+            raise Rejected("a write without content")
+        if write.operation is Operation.UPDATE and write.base is not None:
+            return connector.update(write.base, write.content)
+        marker = Marker(self.store.installation, self.task.appointment, write.slot)
+        if isinstance(connector, Finds) and not self.target.manifest.client_keys:
+            found = connector.find(marker)
+            if found:
+                raise Stale("it is there already", key=found[0].key)
+        return connector.create(Identity(marker, self.task.uid), write.content)
+
+
+def uid_of(agreement: Agreement | None, appointment: AppointmentId) -> str | None:
+    """The UID under which further copies are made: the one that a person's client chose, if any."""
+    if agreement is None or not agreement.uids:
+        return None
+    return min(agreement.uids, key=lambda uid: (appointment in uid, uid))
