@@ -6,7 +6,7 @@ and by tests; clock, randomness and pool are passed in.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from threading import Event
@@ -34,7 +34,7 @@ from syncd.settling import (
 )
 from syncd.store import ChannelState, HoldState, Store
 from syncd.target import Target
-from syncd.write import Outcome, Task, Writer, uid_of
+from syncd.write import RETRY_FIRST, Outcome, Task, Writer, uid_of
 
 ROUNDS = 5
 """Settling and writing are repeated within a cycle so often, where a write was stale."""
@@ -58,6 +58,7 @@ class Surroundings:
     sleep: Callable[[float], None]
     new_id: Callable[[], AppointmentId]
     stop: Event = field(default_factory=Event)
+    retry_first: timedelta = RETRY_FIRST
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,7 +70,10 @@ class Plans:
 
 
 class Bridge:
-    """A set of channels that are kept equal. ``targets`` in the order of the configuration."""
+    """A set of channels that are kept equal. ``targets`` in the order of the configuration.
+
+    ``configured``: also the channels that could not be connected yet; they are not forgotten.
+    """
 
     def __init__(
         self,
@@ -82,7 +86,9 @@ class Bridge:
         surroundings: Surroundings,
         *,
         writes: bool = True,
+        configured: Collection[str] = (),
     ) -> None:
+        self._configured = frozenset(configured) | {target.name for target in targets}
         self.name, self.policy, self.limits, self.writes = name, policy, limits, writes
         self.targets: Mapping[str, Target] = {target.name: target for target in targets}
         self._window, self._zone, self._around = window, default_zone, surroundings
@@ -93,6 +99,7 @@ class Bridge:
             surroundings.clock,
             surroundings.sleep,
             surroundings.stop,
+            surroundings.retry_first,
         )
         self._retry = patiently(surroundings.sleep)
         self._last = surroundings.clock()
@@ -145,7 +152,7 @@ class Bridge:
         prefix = f"{self.name}/"
         for state in self._store.channel_states():
             if state.channel.startswith(prefix):
-                if state.channel[len(prefix) :] not in self.targets:
+                if state.channel[len(prefix) :] not in self._configured:
                     self._store.forget_channel(state.channel)
         for target in self.targets.values():
             self._prepare_channel(target)

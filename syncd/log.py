@@ -21,7 +21,7 @@ from datetime import date, timedelta
 from enum import Enum
 from types import TracebackType
 from typing import TextIO
-from urllib.parse import unquote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 import structlog
 from structlog.contextvars import bound_contextvars, merge_contextvars
@@ -68,7 +68,7 @@ _PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = (
     ),
     (re.compile(r"[^\s@<>\"'(),:;=/\[\]]+(?:@|%40)[^\s@<>\"'(),:;=/\[\]]+"), MASK),
 )
-_TELEPHONE = re.compile(r"(?<![\w.:-])\+?\d(?:[ ().-]?\d){9,}(?![\w:-])")
+_TELEPHONE = re.compile(r"(?<![\w.:-])\+?\d(?:[ ()-]{0,2}\d){9,}(?![\w:-])")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 
 
@@ -174,7 +174,7 @@ def configure(
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
                 Redactor(secrets),
-                _renderer(format),
+                *_renderers(format),
             ],
         )
     )
@@ -204,10 +204,23 @@ def cycle(identifier: str | int) -> Iterator[None]:
         yield
 
 
-def _renderer(format: LogFormat) -> Processor:
+def _renderers(format: LogFormat) -> list[Processor]:
     if format is LogFormat.JSON:
-        return structlog.processors.JSONRenderer(ensure_ascii=False)
-    return structlog.dev.ConsoleRenderer(colors=False)
+        return [structlog.processors.JSONRenderer(ensure_ascii=False)]
+    plain = structlog.dev.plain_traceback  # the exception is text already
+    return [
+        _exception_as_text,
+        structlog.dev.ConsoleRenderer(colors=False, exception_formatter=plain),
+    ]
+
+
+def _exception_as_text(logger: WrappedLogger, name: str, event: EventDict) -> EventDict:
+    chain = event.pop("exception", None)
+    if chain:
+        event["exception"] = "\n".join(
+            "\n  ".join((each["error"], *each["frames"])) for each in chain
+        )
+    return event
 
 
 def _withheld(logger: WrappedLogger, name: str, event: EventDict) -> EventDict:
@@ -225,8 +238,9 @@ def _worth_a_line(record: logging.LogRecord) -> bool:
 
 
 def _parts(secret: str) -> Iterator[str]:
-    """A secret, and the password in it if it is a URL, as it is written and as it is meant."""
+    """A secret as it is and as URLs quote it; of a URL the password in it, likewise."""
     yield secret
+    yield quote(secret, safe="")
     try:
         password = urlsplit(secret).password or ""
     except ValueError:

@@ -131,9 +131,7 @@ def _missing(snapshot: Snapshot, known: Mapping[Key, Version | None]) -> list[Ke
     return sorted(key for key in known if key not in listed)
 
 
-def _is_emptied(
-    snapshot: Snapshot, known: Mapping[Key, Version | None], fetched: Fetched
-) -> bool:
+def _is_emptied(snapshot: Snapshot, known: Mapping[Key, Version | None], fetched: Fetched) -> bool:
     if len(known) < EMPTIED or fetched.copies or fetched.unreadable:
         return False
     still = snapshot.unchanged or snapshot.unreadable

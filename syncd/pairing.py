@@ -70,9 +70,7 @@ def _known(
 ) -> Known:
     uids = {each.copy.uid for each in unpaired if each.copy.uid is not None}
     marked = {each.copy.marker.appointment for each in unpaired if each.copy.marker is not None}
-    by_uid = {
-        uid: frozenset(ids) for uid, ids in store.appointments_by_uid(bridge, uids).items()
-    }
+    by_uid = {uid: frozenset(ids) for uid, ids in store.appointments_by_uid(bridge, uids).items()}
     ids = marked | {id for found in by_uid.values() for id in found}
     agreements = store.agreements(ids)
     present: dict[tuple[AppointmentId, Place], str] = {}
@@ -104,9 +102,7 @@ def _met(
     return dying, reborn
 
 
-def _ended(
-    each: Unpaired, stone: Tombstone, moment: Moment, known: Agreement | None
-) -> Agreement:
+def _ended(each: Unpaired, stone: Tombstone, moment: Moment, known: Agreement | None) -> Agreement:
     """An agreement that only waits for its copies to be removed."""
     copies = {**(known.copies if known is not None else {})}
     copies[(each.channel, "")] = Settled(each.copy, each.copy.reads)

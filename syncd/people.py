@@ -60,7 +60,7 @@ class People:
     """
 
     file: str = ""
-    everybody: tuple[Colleague, ...] = ()
+    everybody: tuple[Colleague, ...] = field(default=(), repr=False)
     domains: tuple[str, ...] = ()
     columns: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
@@ -91,19 +91,21 @@ def read_people(path: Path, domains: tuple[str, ...] = ()) -> People:
     reader = _Reader(str(path), columns, warnings)
     for line, cells in records:
         reader.read(line, cells)
-    return People(str(path), tuple(reader.everybody), domains, columns, tuple(warnings))
+    everybody = tuple(reader.everybody())
+    return People(str(path), everybody, domains, columns, tuple(warnings))
 
 
 class _Reader:
-    """Reads line by line; an address belongs to the line that names it first."""
+    """Reads line by line. An address belongs to the line that has it as its e-mail, else to
+    the first that has it among its aliases: a mistyped alias takes no colleague's place."""
 
     def __init__(self, file: str, columns: tuple[str, ...], warnings: list[str]) -> None:
-        self.everybody: list[Colleague] = []
         self._file, self._columns, self._warnings = file, columns, warnings
         self._owners: dict[str, int] = {}
+        self._rows: list[tuple[int, str, Mapping[str, str]]] = []
 
     def read(self, line: int, cells: list[str] | None) -> None:
-        """Add the person of a line, or a warning."""
+        """Take the row of a line, or warn that it is left out."""
         if cells is None:
             self._warn(line, "is not CSV", "a quote is open, or stands inside a cell")
             return
@@ -113,42 +115,42 @@ class _Reader:
         if any(cleaned[len(self._columns) :]):
             self._warn(line, f"has {len(cells)} cells, the header {len(self._columns)}")
             return
-        row = dict(zip(self._columns, cleaned, strict=False))
+        row = {key: value for key, value in zip(self._columns, cleaned, strict=False) if value}
         email = normalise_email(row.get("email", ""))
         if not is_email(email):
-            self._warn(line, "has no e-mail address" if not email else "email is no address")
+            self._warn(line, "email is no address" if email else "has no e-mail address")
         elif email in self._owners:
             self._warn(line, f"its email already stands in line {self._owners[email]}")
+        elif row.get("kind", Kind.PERSON).lower() not in set(Kind):
+            self._warn(line, "knows no such kind", nearest(row["kind"], Kind))
         else:
-            self._add(line, row, email)
+            self._owners[email] = line
+            self._rows.append((line, email, row))
 
-    def _add(self, line: int, row: Mapping[str, str], email: str) -> None:
-        kind = row.get("kind", "").lower() or Kind.PERSON
-        if kind not in set(Kind):
-            self._warn(line, "knows no such kind", nearest(kind, Kind))
-            return
-        self._owners[email] = line
-        own = {key: value for key, value in row.items() if value}
-        aliases = tuple(self._aliases(line, row.get("aliases", ""), email))
-        self.everybody.append(
-            Colleague(
-                email, row.get("name", ""), aliases, row.get("phone", ""), Kind(kind), own, line
+    def everybody(self) -> Iterator[Colleague]:
+        """One colleague or room for each row, once all lines have been read."""
+        for line, email, row in self._rows:
+            yield Colleague(
+                email=email,
+                name=row.get("name", ""),
+                aliases=tuple(self._aliases(line, row.get("aliases", ""))),
+                phone=row.get("phone", ""),
+                kind=Kind(row.get("kind", Kind.PERSON).lower()),
+                columns=row,
+                line=line,
             )
-        )
 
-    def _aliases(self, line: int, cell: str, email: str) -> Iterator[str]:
-        for part in _SEPARATORS.split(cell):
+    def _aliases(self, line: int, cell: str) -> Iterator[str]:
+        for part in filter(None, _SEPARATORS.split(cell)):
             alias = normalise_email(part)
-            if not alias or alias == email:
-                continue
+            owner = self._owners.get(alias)
             if not is_email(alias):
                 self._warn(line, "one of its aliases is no address; that one is left out")
-            elif self._owners.get(alias, line) != line:
-                first = self._owners[alias]
-                self._warn(line, f"one of its aliases already stands in line {first}")
-            elif alias not in self._owners:
+            elif owner is None:
                 self._owners[alias] = line
                 yield alias
+            elif owner != line:
+                self._warn(line, f"one of its aliases already stands in line {owner}")
 
     def _warn(self, line: int, message: str, hint: str = "") -> None:
         self._warnings.append(str(ConfigError(message, file=self._file, line=line, hint=hint)))

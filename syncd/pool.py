@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from contextvars import copy_context
 from dataclasses import dataclass
 from functools import partial
 from typing import Generic, Protocol, TypeVar
@@ -79,7 +80,8 @@ class ThreadPool:
         self._executors.clear()
 
     def _submit(self, job: Job[T]) -> Future[T | ConnectorError]:
-        attempt: Callable[[], T | ConnectorError] = partial(_attempt, job)
+        # A copy of the context, so that a thread's log lines carry the cycle's id.
+        attempt: Callable[[], T | ConnectorError] = partial(copy_context().run, _attempt, job)
         return self._executor(job.system).submit(attempt)
 
     def _executor(self, system: str) -> ThreadPoolExecutor:

@@ -21,7 +21,6 @@ from syncd.core.state import (
     Case,
     Kind,
     Operation,
-    Place,
     Plan,
     Present,
     Write,
@@ -60,10 +59,9 @@ def draw_up(
 ) -> Draw:
     """The plans of the appointments that are due. Writes nothing."""
     draw = Draw()
-    aside = _asides(store, bridge)
     for start in range(0, len(ids), CHUNK):
-        cases = store.cases(bridge, ids[start : start + CHUNK])
-        cases = [_prepared(case, dying, aside) for case in cases]
+        cases = store.cases(bridge, ids[start : start + CHUNK], moment.now)
+        cases = [_prepared(case, dying) for case in cases]
         for case in seed_splits(cases, policy, moment):
             _count_moves(case, draw)
             draw.plans.append(settle(case, policy, moment))
@@ -187,25 +185,10 @@ def _own(policy: Policy, channel: str, path: Path) -> tuple[str, Path]:
     return path[1], (path[2],)
 
 
-def _prepared(
-    case: Case,
-    dying: Mapping[AppointmentId, Agreement],
-    aside: Mapping[AppointmentId, frozenset[tuple[Place, Path]]],
-) -> Case:
+def _prepared(case: Case, dying: Mapping[AppointmentId, Agreement]) -> Case:
     if case.id in dying and case.agreement is None:
-        case = replace(case, agreement=dying[case.id])
-    if case.id in aside:
-        case = replace(case, aside=aside[case.id])
+        return replace(case, agreement=dying[case.id])
     return case
-
-
-def _asides(
-    store: Store, bridge: str
-) -> dict[AppointmentId, frozenset[tuple[Place, Path]]]:
-    found: dict[AppointmentId, set[tuple[Place, Path]]] = {}
-    for each in store.asides(bridge):
-        found.setdefault(each.appointment, set()).add(((each.channel, each.slot), each.path))
-    return {id: frozenset(values) for id, values in found.items()}
 
 
 def _count_moves(case: Case, draw: Draw) -> None:

@@ -79,8 +79,10 @@ class Writer:
         clock: Callable[[], datetime],
         sleep: Callable[[float], None],
         stop: Event,
+        retry_first: timedelta = RETRY_FIRST,
     ) -> None:
         self._store, self._pool, self._clock, self._stop = store, pool, clock, stop
+        self._first = retry_first
         self._retry = patiently(sleep)
         self._stale: Counter[tuple[AppointmentId, Place]] = Counter()
         self._attempts: Counter[AppointmentId] = Counter()
@@ -173,7 +175,7 @@ class Writer:
 
     def _later(self, task: Task, error: ConnectorError, bridge: str) -> None:
         self._attempts[task.appointment] += 1
-        wait = min(RETRY_MOST, RETRY_FIRST * 2 ** min(self._attempts[task.appointment] - 1, 10))
+        wait = min(RETRY_MOST, self._first * 2 ** min(self._attempts[task.appointment] - 1, 10))
         if isinstance(error, Unavailable) and error.retry_after is not None:
             wait = max(timedelta(seconds=error.retry_after), timedelta(0))
         self._store.mark_due(bridge, [task.appointment], self._clock() + wait)

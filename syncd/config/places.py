@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from importlib.resources import files
-from importlib.resources.abc import Traversable
+from importlib.util import find_spec
 from pathlib import Path
 
 from sqlalchemy.engine import make_url
@@ -86,12 +85,9 @@ def named_file(name: str, kind: str, folder: Path) -> tuple[TomlFile, bool]:
     return parse_toml(text, f"{kind}/{name}.toml"), True
 
 
-def _shipped(kind: str) -> dict[str, Traversable]:
-    try:
-        place = files("mappings")
-        for part in kind.split("/")[1:]:
-            place = place / part
-        found = [each for each in place.iterdir() if each.name.endswith(".toml")]
-    except (ModuleNotFoundError, FileNotFoundError, NotADirectoryError):
-        return {}
-    return {each.name.removesuffix(".toml"): each for each in found}
+def _shipped(kind: str) -> dict[str, Path]:
+    """The shipped files by name. ``mappings`` holds data only, so it is no regular package."""
+    spec = find_spec("mappings")
+    below = kind.split("/")[1:]
+    folders = [Path(place, *below) for place in (spec and spec.submodule_search_locations) or ()]
+    return {each.stem: each for folder in folders for each in folder.glob("*.toml")}

@@ -20,9 +20,7 @@ BORN_RULE = "born here"
 _SINGLE_BIRTH = "born in one copy"
 
 
-def born(
-    id: AppointmentId, situation: Situation, policy: Policy, moment: Moment
-) -> Draft | None:
+def born(id: AppointmentId, situation: Situation, policy: Policy, moment: Moment) -> Draft | None:
     """The first draft of an appointment; ``None`` if no copy of it is to be seen."""
     heres = [here for here in situation.heres.values() if here.copy is not None]
     heres.sort(key=lambda here: (here.place[1] != WHOLE, here.channel.order, here.place[1]))

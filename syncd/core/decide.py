@@ -58,8 +58,11 @@ class Court:
     birth: bool = False
     on_behalf: Callable[[Path], Claim | None] = field(default=lambda _path: None)
 
-    def decide(self, path: Path, claims: Sequence[Claim]) -> Decision:
-        """The decision about ``path``: authority first, then the claims that are left."""
+    def decide(self, path: Path, claims: Sequence[Claim], *, asking: str = "") -> Decision:
+        """The decision about ``path``: authority first, then the claims that are left.
+
+        ``asking``: the rule by which the field is open already; it stays so while claims differ.
+        """
         left, struck, struck_by = self._with_authority(path, claims)
         if any(claim.contested for claim in left):
             agreed = self.on_behalf(path)
@@ -67,7 +70,7 @@ class Court:
                 left = [*left, agreed]
         if not left:
             return Decision(path, None, None, struck_by, (), tuple(struck), struck_by)
-        decided = self._among(path, left)
+        decided = self._among(path, left, asking)
         return Decision(
             path,
             decided.winner,
@@ -109,37 +112,38 @@ class Court:
         )
         return names, rule.name
 
-    def _among(self, path: Path, claims: Sequence[Claim]) -> Decision:
+    def _among(self, path: Path, claims: Sequence[Claim], asking: str) -> Decision:
         rule = self.policy.rules.decision(path, self.judged)
         values = {claim.value for claim in claims}
         if len(values) == 1:
             winner = self._first(claims, rule)
             name = winner_rule(claims, ONLY_CLAIM if len(claims) == 1 else AGREED)
             return Decision(path, winner, winner.value, name, tuple(claims))
-        person = self._person(claims)
+        running, person = self._after_person(claims)
         if person is not None:
             return Decision(path, person, person.value, PERSON_RULE, tuple(claims))
-        if rule.decide is Decide.ASK:
-            return Decision(path, None, None, rule.name, tuple(claims), asked=True)
+        if asking or rule.decide is Decide.ASK:
+            return Decision(path, None, None, asking or rule.name, tuple(claims), asked=True)
         if rule.decide is Decide.COMBINE:
             combined = combine([c.value for c in sorted(claims, key=self._order)])
             if combined is not None:
                 first = self._first(claims, rule)
                 return Decision(path, first, combined, rule.name, tuple(claims))
-        running = list(claims)
         if rule.decide is Decide.LATEST:
-            running = [c for c in claims if not any(c.span.certainly_before(o.span) for o in claims)]
+            running = [
+                c for c in running if not any(c.span.certainly_before(o.span) for o in running)
+            ]
         winner = self._first(running, rule)
         return Decision(path, winner, winner.value, rule.name, tuple(claims))
 
-    def _person(self, claims: Sequence[Claim]) -> Claim | None:
-        """An administrator's value, unless an edit was certainly made after it."""
+    def _after_person(self, claims: Sequence[Claim]) -> tuple[list[Claim], Claim | None]:
+        """The edits certainly made after the administrator's; the latter's claim if none was."""
         persons = [claim for claim in claims if claim.person]
         if not persons:
-            return None
+            return list(claims), None
         latest = max(persons, key=lambda claim: claim.span.latest)
-        later = any(latest.span.certainly_before(c.span) for c in claims if not c.person)
-        return None if later else latest
+        later = [c for c in claims if not c.person and latest.span.certainly_before(c.span)]
+        return later, None if later else latest
 
     def _first(self, claims: Sequence[Claim], rule: Rule) -> Claim:
         return min(claims, key=lambda claim: (self._rank(claim, rule), *self._order(claim)))

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from syncd.core.claims import BIRTH, Claim
 from syncd.core.decide import Decision
-from syncd.core.model import Appointment, Value
+from syncd.core.model import OVERRIDABLE_FIELDS, Appointment, Value
 from syncd.core.paths import Path, get, patch
 from syncd.core.situation import Here
 from syncd.core.state import (
@@ -161,6 +161,13 @@ def own_path(here: Here, path: Path) -> Path | None:
     if path[0] == "overrides":
         return (path[2],) if path[1] == slot and path[2] != "deleted" else None
     return path
+
+
+def agreed_path(slot: Slot, path: Path) -> Path:
+    """The path in the appointment of a path of a copy: the inverse of :func:`own_path`."""
+    if slot == WHOLE or path[0] not in OVERRIDABLE_FIELDS:
+        return path
+    return ("overrides", slot, path[0])
 
 
 def records_of(decision: Decision, before: Value) -> list[Record]:

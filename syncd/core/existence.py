@@ -263,9 +263,7 @@ def _delete(
             draft.count_as_asked(deletion.here, STATUS, Status.CANCELLED)
 
 
-def _cut_series(
-    serious: Sequence[Deletion], setter: Setter, draft: Draft, moment: Moment
-) -> None:
+def _cut_series(serious: Sequence[Deletion], setter: Setter, draft: Draft, moment: Moment) -> None:
     shorter = cut(draft.appointment, moment.now, moment.default_zone)
     if shorter is None:
         return
@@ -332,4 +330,3 @@ def _record(
                 "delete against edit",
             )
         )
-

@@ -98,9 +98,11 @@ def _still_shown(was: str, edited: str) -> int:
             most = middle - 1
     if not least:
         return 0
-    same = _common_start(was, edited)
-    found = was.find(edited[-least:], min(same, len(edited) - least))
-    if found < 0 or not _end_stands(was[: found + least], edited, least):
+    block = edited[-least:]
+    found = was.find(block, _common_start(was, edited))
+    if found < 0:
+        found = was.find(block)
+    if not _end_stands(was[: found + least], edited, least):
         return 0
     return found + least
 

@@ -16,7 +16,7 @@ from syncd.core.belong import (
     takes_part,
 )
 from syncd.core.channel import Channel, Direction, OnExit, Policy
-from syncd.core.draft import Draft
+from syncd.core.draft import Draft, agreed_path
 from syncd.core.fidelity import project
 from syncd.core.model import Appointment, Status, Value
 from syncd.core.paths import Path, diff, get, patch
@@ -172,7 +172,7 @@ class Owing:
     ) -> None:
         here = self.heres.get(place)
         settled = self.draft.copies[place]
-        owed = self._owed(place, settled, full, shown)
+        owed, left_out = self._owed(place, settled, full, shown)
         self._record_newcomer(here, owed)
         self._record_overwritten(here, owed)
         if not owed:
@@ -181,26 +181,31 @@ class Owing:
         if (here is not None and here.waiting) or (place, ()) in self.aside:
             return
         content = patch(settled.copy.reads, owed)
+        asked = patch(full, {path: get(settled.copy.reads, path) for path in left_out})
         self.writes.append(
             Write(
-                *place, Operation.UPDATE, content, full, settled.copy, tuple(sorted(owed)), CHANGED
+                *place, Operation.UPDATE, content, asked, settled.copy, tuple(sorted(owed)), CHANGED
             )
         )
 
     def _owed(
         self, place: Place, settled: Settled, full: Appointment, shown: Appointment
-    ) -> dict[Path, Value]:
+    ) -> tuple[dict[Path, Value], list[Path]]:
+        """What the copy is owed, and what it would be but for a question or being set aside."""
         owed: dict[Path, Value] = {}
+        left_out: list[Path] = []
         for path, value in diff(settled.copy.reads, shown).items():
             if path not in settled.disputed and settled.asked is not None:
                 if get(settled.asked, path) == get(full, path):
                     continue
-            question = self.draft.open.get(path)
-            if question is not None and place[0] in question.claims:
-                continue
-            if (place, path) not in self.aside:
+            question = self.draft.open.get(agreed_path(place[1], path))
+            if (question is not None and place[0] in question.claims) or (
+                (place, path) in self.aside
+            ):
+                left_out.append(path)
+            else:
                 owed[path] = value
-        return owed
+        return owed, left_out
 
     def _settle_down(
         self, place: Place, settled: Settled, full: Appointment, shown: Appointment
@@ -213,9 +218,7 @@ class Owing:
         if left != settled.disputed:
             self.draft.copies[place] = replace(settled, disputed=left)
 
-    def _create(
-        self, channel: Channel, slot: Slot, full: Appointment, shown: Appointment
-    ) -> None:
+    def _create(self, channel: Channel, slot: Slot, full: Appointment, shown: Appointment) -> None:
         place = (channel.name, slot)
         here = self.heres.get(place)
         if place in self.draft.absent or (place, ()) in self.aside:
@@ -283,4 +286,3 @@ def _defaults(channel: Channel, shown: Appointment) -> dict[Path, Value]:
 def nothing_left(draft: Draft, policy: Policy, writes: tuple[Write, ...]) -> bool:
     """Whether an appointment is over and done with: no copy anywhere and none owed."""
     return not writes and not any(place[0] in policy.channels for place in draft.copies)
-

@@ -6,12 +6,13 @@ unique match. Pairing alone rebuilds a lost store.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import TypeAlias
 
 from syncd.core.belong import Moment, admits, in_window
 from syncd.core.channel import Policy
-from syncd.core.match import Candidate, match
+from syncd.core.match import Candidate, SlotLink, match
 from syncd.core.state import (
     WHOLE,
     Agreement,
@@ -24,6 +25,8 @@ from syncd.core.state import (
     Slot,
     Tombstone,
 )
+
+_Ref: TypeAlias = tuple[ChannelName, Key]
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,8 +105,11 @@ class _Pairing:
         self.found = Pairing()
         self.taken: dict[tuple[AppointmentId, Place], Key] = dict(known.present)
         self.newborn_uids: dict[str, AppointmentId] = {}
+        self.copies: dict[_Ref, Copy] = {}
 
     def run(self, unpaired: Sequence[Unpaired]) -> Pairing:
+        unpaired = [each for each in unpaired if each.channel in self.policy.channels]
+        self.copies = {_ref(each): each.copy for each in unpaired}
         left = [each for each in unpaired if not self._by_identity(each)]
         left = self._by_lost_marker(left)
         left = self._by_shared_uid(left)
@@ -206,57 +212,88 @@ class _Pairing:
 
     def _by_match(self, unpaired: list[Unpaired]) -> list[Unpaired]:
         """First contact of channels: unique matches are linked, doubtful ones wait."""
-        contacts = self.known.contacts
+        contacts = frozenset(self.known.contacts)
         if not contacts or not unpaired:
             return unpaired
-        candidates = [self._candidate(each) for each in unpaired if self._in_window(each)]
-        here = {(each.channel, each.copy.key): each for each in unpaired}
-        for id, agreement in self.known.agreements.items():
-            candidates += self._agreed_candidates(id, agreement)
-        found = match([c for c in candidates if c is not None], contacts=frozenset(contacts))
-        gone: set[tuple[ChannelName, Key]] = set()
+        here = {_ref(each): each for each in unpaired if self._in_window(each)}
+        known = self._known_candidates(contacts)
+        candidates = [self._candidate(*_ref(each), each.copy) for each in here.values()]
+        found = match([*candidates, *(each for each, _ in known)], contacts=contacts)
+        ids = {each.ref: id for each, id in known}
         for group in found.groups:
-            gone |= self._link(group, here)
+            self._link(group, here, ids)
+        for link in found.slots:
+            self._link_slot(link, here, ids)
         for doubtful in found.doubtful:
-            each = here.get(doubtful.ref)
-            if each is not None and doubtful.ref not in gone:
-                gone.add(doubtful.ref)
+            each = here.get(doubtful.ref)  # type: ignore[call-overload]  # a ref that we gave
+            if each is not None and self._joined(each) is None:
                 self._doubt(each, tuple(map(_ref_text, doubtful.candidates)), doubtful.reason)
-        return [each for each in unpaired if (each.channel, each.copy.key) not in gone]
+        waiting = {(doubt.channel, doubt.key) for doubt in self.found.doubts}
+        waiting.update(self.found.parked)
+        return [e for e in unpaired if self._joined(e) is None and _ref(e) not in waiting]
 
-    def _candidate(self, each: Unpaired) -> Candidate | None:
-        channel = self.policy.channels.get(each.channel)
-        if channel is None:
-            return None
-        people = frozenset({channel.person} - {""})
-        ref = (each.channel, each.copy.key)
-        return Candidate(ref, each.channel, each.copy.reads, channel.fidelity, people)
+    def _candidate(self, channel: ChannelName, key: Key, copy: Copy) -> Candidate:
+        found = self.policy.channels[channel]
+        people = frozenset({found.person} - {""})
+        return Candidate((channel, key), channel, copy.reads, found.fidelity, people)
 
-    def _agreed_candidates(self, id: AppointmentId, agreement: Agreement) -> list[Candidate]:
-        """An agreement stands for each of its channels that is not in first contact itself."""
-        have = {place[0] for place in agreement.copies}
-        missing = [name for name in self.known.contacts if name not in have]
-        first = next((c for c in self.policy.channels.values() if c.name in have), None)
-        if not missing or first is None or not in_window(agreement.appointment, self.moment):
-            return []
-        ref = ("", id)
-        return [Candidate(ref, first.name, agreement.appointment, first.fidelity, frozenset())]
+    def _known_candidates(
+        self, contacts: frozenset[ChannelName]
+    ) -> list[tuple[Candidate, AppointmentId]]:
+        """What has its place already: agreed copies, and those that their markers rebuilt."""
+        found: list[tuple[Candidate, AppointmentId]] = []
+        for id, agreement in self.known.agreements.items():
+            if contacts <= {channel for channel, _ in agreement.copies}:
+                continue
+            if not in_window(agreement.appointment, self.moment):
+                continue
+            for (channel, slot), settled in agreement.copies.items():
+                if slot == WHOLE and channel in self.policy.channels:
+                    key = settled.copy.key
+                    found.append((self._candidate(channel, key, settled.copy), id))
+        for (channel, key), (id, slot) in self.found.joined.items():
+            if slot == WHOLE and id in self.found.births:
+                found.append((self._candidate(channel, key, self.copies[channel, key]), id))
+        return found
 
     def _link(
         self,
-        group: Sequence[tuple[ChannelName, Key]],
-        here: Mapping[tuple[ChannelName, Key], Unpaired],
-    ) -> set[tuple[ChannelName, Key]]:
-        members = [here[ref] for ref in group if ref in here]
-        known = next((ref[1] for ref in group if ref not in here), None)
-        if known is None and not any(self._is_admitted(each) for each in members):
-            return set()
-        id = known or self.new_id()
-        for each in members:
-            self._assign(each, id, WHOLE)
-        if known is None:
+        group: Sequence[Hashable],
+        here: Mapping[_Ref, Unpaired],
+        ids: Mapping[Hashable, AppointmentId],
+    ) -> None:
+        """One appointment for a group, unless it would tie two known ones together."""
+        members = [here[ref] for ref in group if ref in here]  # type: ignore[index]  # our refs
+        known = {ids[ref] for ref in group if ref in ids}
+        if len(known) > 1:
+            for each in members:
+                self._doubt(each, tuple(sorted(known)), "matches several appointments")
+            return
+        if known:
+            for each in members:
+                self._join(each, min(known), WHOLE)
+        elif any(self._is_admitted(each) for each in members):
+            id = self.new_id()
+            for each in members:
+                self._assign(each, id, WHOLE)
             self._born(id, members)
-        return {(each.channel, each.copy.key) for each in members}
+
+    def _link_slot(
+        self,
+        link: SlotLink,
+        here: Mapping[_Ref, Unpaired],
+        ids: Mapping[Hashable, AppointmentId],
+    ) -> None:
+        """A row joins the series that it is an occurrence of."""
+        each = here.get(link.ref)  # type: ignore[call-overload]  # a ref that we gave
+        series = here.get(link.series)  # type: ignore[call-overload]  # likewise
+        if each is None:
+            return
+        if series is not None and self._joined(series) is None and self._is_admitted(series):
+            self._bear(series)
+        id = ids.get(link.series) or (self._joined(series) if series is not None else None)
+        if id is not None:
+            self._join(each, id, link.slot)
 
     def _bear(self, each: Unpaired) -> None:
         ref = (each.channel, each.copy.key)
@@ -296,6 +333,10 @@ class _Pairing:
 def is_reborn(copy: Copy, stone: Tombstone) -> bool:
     """Whether a copy that met a tombstone was edited after the deletion: then the edit wins."""
     return copy.modified is not None and copy.modified > stone.at
+
+
+def _ref(each: Unpaired) -> _Ref:
+    return each.channel, each.copy.key
 
 
 def _slot(each: Unpaired) -> Slot:

@@ -13,6 +13,8 @@ from syncd.core.state import AppointmentId, ChannelName, Operation, Plan, Write
 SMALL = 5
 """So many deletions a day are never a disaster."""
 
+WHEN = ("when",)
+
 MANY = 10
 """From so many copies on, a channel that lists none of them, or moves half of them, is one."""
 
@@ -81,19 +83,26 @@ def refuse(
 ) -> list[Danger]:
     """Why these plans must not be written, nothing if they may. ``approved``: fingerprints."""
     endings: dict[ChannelName, int] = {}
-    new = 0
+    new = more = 0
     for id, write in _writes(plans):
         if fingerprint(id, write) in approved:
             continue
         new += 1
-        if is_ending(write):
+        ending = is_ending(write)
+        if ending:
             endings[write.channel] = endings.get(write.channel, 0) + 1
+        more += ending or WHEN in write.paths
     dangers = [*_too_many(endings, census, limits)]
+    if approved and more:
+        # A person approved exactly what was shown: no free allowance on top of it.
+        dangers.append(Danger("", f"{more} deletions or moves more than were approved"))
     if new and not approved:
         dangers += _strange_looks(census, limits)
     if limits.writes_per_hour is not None and new + census.written > limits.writes_per_hour:
         if new:
-            reason = f"{new + census.written} writes within an hour (limit {limits.writes_per_hour})"
+            reason = (
+                f"{new + census.written} writes within an hour (limit {limits.writes_per_hour})"
+            )
             dangers.append(Danger("", reason))
     return dangers
 

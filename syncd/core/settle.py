@@ -89,7 +89,13 @@ def _planned(
     if quiet and case.agreement is not None:
         quiet = _same(case.agreement, agreement)
     return Plan(
-        case.id, agreement, writes, tuple(draft.records), situation.closed, None, quiet,
+        case.id,
+        agreement,
+        writes,
+        tuple(draft.records),
+        situation.closed,
+        None,
+        quiet,
         tuple(draft.moved),
     )
 
@@ -137,7 +143,10 @@ def _merged(
         _borrowed(agreement, policy),
         on_behalf=lambda path: on_behalf(path, agreement),
     )
-    decisions = [_decide(path, found, court, policy) for path, found in by_path(claims).items()]
+    decisions = [
+        court.decide(path, unsubsumed(found, policy), asking=_asking(path, agreement))
+        for path, found in by_path(claims).items()
+    ]
     cancelling = [c for d in decisions for c in _cancelling(d, agreement)]
     if cancelling:
         decisions = [d for d in decisions if d.path != STATUS]
@@ -205,13 +214,17 @@ def _still_claimed(
 
 
 def _went_back(here: Here | None, path: Path) -> bool:
-    """Whether a claimant's copy moved at ``path`` without claiming: back to what is agreed."""
+    """Whether a claimant's copy moved at ``path`` without claiming: back to what is agreed.
+
+    A copy that was deleted, which is a claim on the status, and is there again has gone back.
+    """
     own = own_path(here, path) if here is not None else None
-    return here is not None and own is not None and own in here.changes
+    return here is not None and own is not None and (own in here.changes or here.newcomer)
 
 
-def _decide(path: Path, claims: list[Claim], court: Court, policy: Policy) -> Decision:
-    return court.decide(path, unsubsumed(claims, policy))
+def _asking(path: Path, agreement: Agreement) -> str:
+    question = agreement.open.get(path)
+    return question.rule if question is not None else ""
 
 
 def _borrowed(agreement: Agreement, policy: Policy) -> frozenset[ChannelName]:

@@ -28,8 +28,8 @@ from syncd.store import database
 from syncd.store.agreements import read_agreements
 from syncd.store.channels import current_revision
 from syncd.store.codec import loads
+from syncd.store.confirm import intent_of
 from syncd.store.database import Database, chunks
-from syncd.store.intents import intent_of
 from syncd.store.look import GONE, PRESENT
 from syncd.store.observed import Observed, item_of
 from syncd.store.rows import bare
@@ -78,6 +78,13 @@ class Cases:
         with self._database.write() as connection:
             mark_due(connection, bridge, ids, at)
 
+    def next_retry(self, bridge: str) -> datetime | None:
+        """When a write is to be tried again; ``None`` if none is."""
+        query = select(func.min(due.c.at)).where(due.c.bridge == bridge)
+        with self._database.read() as connection:
+            found: datetime | None = connection.execute(query).scalar_one()
+        return found
+
     def next_due(self, bridge: str) -> datetime | None:
         """When something falls due by time alone; ``None`` if nothing will."""
         times = (
@@ -87,7 +94,8 @@ class Cases:
         )
         with self._database.read() as connection:
             found = [connection.execute(query).scalar_one() for query in times]
-        return min((at for at in found if at is not None), default=None)
+        known: list[datetime] = [at for at in found if at is not None]
+        return min(known, default=None)
 
     def cases(
         self, bridge: str, ids: Sequence[AppointmentId], now: datetime | None = None
@@ -125,7 +133,7 @@ class Cases:
 
         Raises ``LookupError`` if there is no such appointment, not even a deleted one.
         """
-        with self._database.write() as connection:
+        with self._database.write(durable=True) as connection:
             bridge = _bridge(connection, appointment)
             row = {"appointment": appointment, "body": encode_order(order)}
             connection.execute(orders.insert(), row)

@@ -52,7 +52,7 @@ class Channels:
 
     def meta_set(self, name: str, value: str) -> None:
         """Remember a small fact."""
-        with self._database.write() as connection:
+        with self._database.write(durable=True) as connection:
             upsert(connection, meta, [{"name": name, "value": value}])
 
     def channel_state(self, channel: str) -> ChannelState | None:
@@ -113,7 +113,7 @@ def prepare(database: Database) -> str:
     if name is not None:
         return str(name)
     fresh = "".join(secrets.choice(string.ascii_lowercase + string.digits) for _ in range(8))
-    with database.write() as connection:
+    with database.write(durable=True) as connection:
         insert_new(
             connection,
             meta,

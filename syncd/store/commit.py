@@ -22,8 +22,8 @@ from sqlalchemy import (
 from syncd.core.state import Agreement, AppointmentId, Intent, Plan, Write
 from syncd.store.agreements import agreement_row, settled_rows, uid_rows
 from syncd.store.cases import Shown
+from syncd.store.confirm import intent_row
 from syncd.store.database import Database, chunks, insert_new, upsert
-from syncd.store.intents import intent_row
 from syncd.store.look import GONE
 from syncd.store.records import record_rows
 from syncd.store.rows import qualified
@@ -60,7 +60,7 @@ class Commits:
         """
         loud = [plan for plan in plans if not plan.quiet]
         shown = {plan.id: self._shown.get(plan.id) for plan in plans}
-        with self._database.write() as connection:
+        with self._database.write(durable=any(plan.writes for plan in loud)) as connection:
             _store_agreements(connection, bridge, loud)
             _store_ends(connection, bridge, loud)
             _store_records(connection, bridge, cycle, at, loud)

@@ -1,9 +1,15 @@
 """The database under the store: SQLite or PostgreSQL, opened, migrated, one transaction a call.
 
-SQLite runs in WAL mode, so that ``syncd status`` reads while the daemon writes, and with
-``synchronous = FULL``: an intent must be on the disk before its write leaves, else after a
-power cut our own write would be taken for a person's edit (invariant 10). That costs one
-fsync a transaction; a cycle has few of them, and each write to a remote costs far more.
+SQLite runs in WAL mode, so that ``syncd status`` reads while the daemon writes.
+
+Every transaction outlives the death of the process. Those called *durable* also outlive a
+power cut: an intent must be on the disk before its write leaves, else our own write would be
+taken for a person's edit (invariant 10), and what a person ordered must not be lost. The rest
+need not wait for the disk: a power cut then takes the last of them, never one in the middle,
+and they come again. A lost look is looked at again from its old cursor, a lost confirmation
+leaves its intent open. This is ``synchronous = NORMAL`` or ``FULL`` in SQLite
+(https://www.sqlite.org/pragma.html#pragma_synchronous) and ``synchronous_commit`` in
+PostgreSQL (https://www.postgresql.org/docs/current/wal-async-commit.html; both read 2026-11).
 """
 
 from __future__ import annotations
@@ -11,6 +17,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import lru_cache
 from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Any, TypeVar
@@ -37,6 +44,7 @@ BUSY_TIMEOUT = 30.0
 
 _MIGRATION_LOCK = 0x73796E6364  # "syncd": PostgreSQL's advisory lock while tables are made
 _CHUNK = 500
+_DIALECTS: dict[str, Any] = {"sqlite": sqlite, "postgresql": postgresql}
 _Item = TypeVar("_Item")
 
 
@@ -47,14 +55,17 @@ class Database:
         self._engine = engine
         self._reading: Engine
         self._writing: Engine
-        if engine.dialect.name == "sqlite":
+        self._durable: Engine
+        self._is_sqlite = engine.dialect.name == "sqlite"
+        if self._is_sqlite:
             self._reading = engine.execution_options(begin="BEGIN")
             self._writing = engine.execution_options(begin="BEGIN IMMEDIATE")
+            self._durable = self._writing.execution_options(synchronous="FULL")
         else:
             self._reading = engine.execution_options(
                 isolation_level="REPEATABLE READ", postgresql_readonly=True
             )
-            self._writing = engine
+            self._writing = self._durable = engine
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
@@ -63,9 +74,14 @@ class Database:
             yield connection
 
     @contextmanager
-    def write(self) -> Iterator[Connection]:
-        """A transaction; on SQLite it has the write lock from its start, so it never dead-locks."""
-        with self._writing.begin() as connection:
+    def write(self, *, durable: bool = False) -> Iterator[Connection]:
+        """A transaction; ``durable``: once it is over, it outlives a power cut.
+
+        On SQLite it has the write lock from its start, so that it never dead-locks.
+        """
+        with (self._durable if durable else self._writing).begin() as connection:
+            if not durable and not self._is_sqlite:
+                connection.execute(text("SET LOCAL synchronous_commit = off"))
             yield connection
 
     def close(self) -> None:
@@ -79,7 +95,7 @@ def open_database(url: str, *, create: bool = True) -> Database:
     ``create``: make what is missing (the file, the tables, newer tables); else a database
     that is not ready is an error.
     """
-    parsed = _parse(url)
+    parsed = parse_url(url)
     if parsed.get_backend_name() == "sqlite":
         _prepare_file(parsed.database or "", create=create)
     try:
@@ -113,13 +129,8 @@ def upsert(
     """Insert ``rows``, or set their ``changed`` columns (default: all) where the key is there."""
     if not rows:
         return
-    keys = [column.name for column in table.primary_key.columns]
-    names = [name for name in rows[0] if name not in keys] if changed is None else changed
-    insert = dialect_insert(connection, table)
-    statement = insert.on_conflict_do_update(
-        index_elements=keys, set_={name: insert.excluded[name] for name in names}
-    )
-    connection.execute(statement, list(rows))
+    names = tuple(rows[0] if changed is None else changed)
+    connection.execute(_upsert(connection.dialect.name, table, names), list(rows))
 
 
 def insert_new(connection: Connection, table: Table, rows: Sequence[dict[str, Any]]) -> None:
@@ -134,12 +145,23 @@ def chunks(items: Sequence[_Item], size: int = _CHUNK) -> Iterator[Sequence[_Ite
         yield items[start : start + size]
 
 
+@lru_cache(maxsize=128)
+def _upsert(dialect: str, table: Table, changed: tuple[str, ...]) -> Any:
+    """Kept, since to build such a statement takes longer than to carry it out."""
+    keys = [column.name for column in table.primary_key.columns]
+    insert = _DIALECTS[dialect].insert(table)
+    return insert.on_conflict_do_update(
+        index_elements=keys,
+        set_={name: insert.excluded[name] for name in changed if name not in keys},
+    )
+
+
 def dialect_insert(connection: Connection, table: Table) -> Any:
     """The dialect's own insert: both know ``ON CONFLICT`` and spell it alike."""
-    return (sqlite if connection.dialect.name == "sqlite" else postgresql).insert(table)
+    return _DIALECTS[connection.dialect.name].insert(table)
 
 
-def _parse(url: str) -> URL:
+def parse_url(url: str) -> URL:
     try:
         parsed = make_url(url)
     except ArgumentError:
@@ -186,13 +208,14 @@ def _configure_sqlite(engine: Engine) -> None:
         cursor = raw.cursor()
         cursor.execute(f"PRAGMA busy_timeout = {int(BUSY_TIMEOUT * 1000)}")
         cursor.execute("PRAGMA journal_mode = WAL")
-        cursor.execute("PRAGMA synchronous = FULL")
         cursor.execute("PRAGMA foreign_keys = ON")
         cursor.close()
 
     @event.listens_for(engine, "begin")
     def on_begin(connection: Connection) -> None:
-        connection.exec_driver_sql(connection.get_execution_options().get("begin", "BEGIN"))
+        options = connection.get_execution_options()
+        connection.exec_driver_sql(f"PRAGMA synchronous = {options.get('synchronous', 'NORMAL')}")
+        connection.exec_driver_sql(options.get("begin", "BEGIN"))
 
 
 def _migrate(database: Database, *, create: bool) -> None:

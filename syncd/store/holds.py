@@ -108,7 +108,7 @@ class Holds:
             .values(approval)
             .returning(holds.c.id)
         )
-        with self._database.write() as connection:
+        with self._database.write(durable=True) as connection:
             return connection.execute(statement).first() is not None
 
     def close_hold(self, hold_id: int) -> None:

@@ -186,6 +186,13 @@ class Observations:
             yield from map(item_of, rows)
             last = rows[-1].key
 
+    def unreadable(self, channel: str) -> list[Observed]:
+        """The items of the channel that are there and cannot be read, each with its reason."""
+        query = select(observed).where(
+            observed.c.channel == channel, observed.c.state == UNREADABLE
+        )
+        return self._sorted(query)
+
     def count_observed(self, channel: str) -> int:
         """The number of copies that are present."""
         query = select(func.count()).where(

@@ -1,0 +1,214 @@
+"""The inbox: what waits for a person, and how a person's answer becomes an order.
+
+An id carries a digest of the values that were shown: an answer to something that has moved
+since is refused.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from syncd.core.model import AllDay, Busy, Person, Status, Timed, Value, Visibility
+from syncd.core.paths import Path, get, path_text
+from syncd.core.state import Order
+from syncd.errors import SyncdError
+from syncd.store import Doubt, HoldState, Store
+
+
+class InboxError(SyncdError):
+    """The answer does not fit: says why, and what would."""
+
+
+class ItemKind(StrEnum):
+    """``question``: an ``ask`` rule left a field open. ``doubt``: a copy may be known already."""
+
+    QUESTION = "question"
+    DOUBT = "doubt"
+
+
+NEW = "new"
+"""The answer to a doubt that says: this copy is another appointment."""
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One thing that waits. ``choices``: channel (or candidate) to value, as text."""
+
+    id: str
+    kind: ItemKind
+    bridge: str
+    appointment: str
+    path: str
+    choices: Mapping[str, str] = field(default_factory=dict)
+    reason: str = ""
+    since: datetime | None = None
+
+
+def items(store: Store) -> Iterator[Item]:
+    """Everything that waits for a person, questions first."""
+    for bridge, appointment, path, question in store.questions():
+        choices = {channel: value_text(value) for channel, value in question.claims.items()}
+        yield Item(
+            f"{appointment}/{path_text(path)}@{_digest(choices)}",
+            ItemKind.QUESTION,
+            bridge,
+            appointment,
+            path_text(path),
+            choices,
+            question.rule,
+            question.since,
+        )
+    for doubt in store.doubts():
+        choices = dict.fromkeys((*doubt.candidates, NEW), "")
+        yield Item(
+            f"{doubt.channel}#{_digest({doubt.key: '', **choices})}",
+            ItemKind.DOUBT,
+            doubt.channel.split("/", 1)[0],
+            "",
+            "",
+            choices,
+            doubt.reason,
+            doubt.at,
+        )
+
+
+def resolve(
+    store: Store,
+    id: str,
+    now: datetime,
+    by: str,
+    new_id: Callable[[], str],
+    *,
+    take: str = "",
+    value: str | None = None,
+) -> None:
+    """Answer one item: ``take`` a channel's value (or a candidate, or ``new``), or give a value.
+
+    Raises ``InboxError`` if there is no such item, or if it has moved since it was shown.
+    """
+    found = next((item for item in items(store) if item.id == id), None)
+    if found is None:
+        stem = id.split("@")[0].split("#")[0]
+        moved = next((item for item in items(store) if item.id.startswith(stem)), None)
+        hint = f"it has changed since it was shown; it is now {moved.id}" if moved else "no such id"
+        raise InboxError(f"{id}: {hint}")
+    if found.kind is ItemKind.QUESTION:
+        _answer_question(store, found, now, by, take, value)
+    else:
+        _answer_doubt(store, found, now, take, new_id)
+
+
+def approve(store: Store, id: str, now: datetime, by: str) -> int:
+    """Allow exactly the writes of the hold ``id`` (as shown). Returns how many.
+
+    Raises ``InboxError`` if it is not open, or shows other writes by now.
+    """
+    for hold in store.holds(HoldState.OPEN):
+        if hold_id(hold.id, hold.digest) == id:
+            store.approve_hold(hold.id, by, now)
+            return len(hold.writes)
+    raise InboxError(f"{id}: no open hold with exactly these writes; see syncd status")
+
+
+def hold_id(number: int, digest: str) -> str:
+    """The name of a hold, which changes with the writes that it shows."""
+    return f"{number}-{digest[:6]}"
+
+
+def value_text(value: Value) -> str:
+    """A value as people read it."""
+    if isinstance(value, Timed):
+        return f"{value.start:%Y-%m-%dT%H:%M}/{value.end:%Y-%m-%dT%H:%M} {value.zone or ''}".strip()
+    if isinstance(value, AllDay):
+        return f"{value.start.isoformat()}/{value.end.isoformat()}"
+    if isinstance(value, Person):
+        return value.email
+    return "" if value is None else str(value)
+
+
+def parse_value(path: Path, text: str, before: Value) -> Value:
+    """A value that an administrator typed, of the kind that the field has.
+
+    Times are ``START/END`` (ISO 8601, wall time in the appointment's zone) or two dates, the
+    second exclusive. Raises ``InboxError``.
+    """
+    name = path[-1]
+    try:
+        if name == "when":
+            return _parse_when(text, before)
+        if name == "status":
+            return Status(text)
+        if name == "busy":
+            return Busy(text)
+        if name == "visibility":
+            return Visibility(text)
+    except ValueError as error:
+        raise InboxError(f"{text!r} is no value of {path_text(path)}: {error}") from error
+    if before is None or isinstance(before, str):
+        return text
+    raise InboxError(f"{path_text(path)} takes no typed value; take a channel's with --take")
+
+
+def _parse_when(text: str, before: Value) -> Timed | AllDay:
+    first, _, last = text.partition("/")
+    start, end = datetime.fromisoformat(first), datetime.fromisoformat(last or first)
+    if "T" not in first:
+        return AllDay(start.date(), end.date())
+    return Timed(start, end, before.zone if isinstance(before, Timed) else None)
+
+
+def _answer_question(
+    store: Store, item: Item, now: datetime, by: str, take: str, value: str | None
+) -> None:
+    path, question = next(
+        (path, question)
+        for _, appointment, path, question in store.questions(item.bridge)
+        if appointment == item.appointment and path_text(path) == item.path
+    )
+    agreement = store.agreements([item.appointment])[item.appointment]
+    before = get(agreement.appointment, path)
+    if value is not None:
+        chosen = parse_value(path, value, before)
+    elif take in question.claims:
+        chosen = question.claims[take]
+    else:
+        raise InboxError(f"--take one of {', '.join(sorted(question.claims))}, or --value")
+    store.give_order(item.appointment, Order(by, now, {path: chosen}, reason="resolve"))
+
+
+def _answer_doubt(
+    store: Store, item: Item, now: datetime, take: str, new_id: Callable[[], str]
+) -> None:
+    doubt = next(each for each in store.doubts() if _is(each, item))
+    bridge = item.bridge
+    if take not in item.choices:
+        raise InboxError(f"--take one of {', '.join(item.choices)}")
+    members = [(doubt.channel, doubt.key)]
+    appointment = new_id()
+    channel, _, key = take.partition(":")
+    if take != NEW and not channel:
+        appointment = key
+    elif take != NEW:
+        other = store.observed(f"{bridge}/{channel}", key)
+        if other is None or other.state != "present":
+            raise InboxError(f"{item.id}: that copy is no longer there")
+        appointment = other.appointment or appointment
+        members += [] if other.appointment else [(other.channel, other.key)]
+    store.assign([(name, each, appointment, "") for name, each in members])
+    for name, each in members:
+        store.settle_doubt(name, each)
+    store.mark_due(bridge, [appointment], now)
+
+
+def _is(doubt: Doubt, item: Item) -> bool:
+    digest = _digest({doubt.key: "", **dict.fromkeys((*doubt.candidates, NEW), "")})
+    return item.id == f"{doubt.channel}#{digest}"
+
+
+def _digest(choices: Mapping[str, str]) -> str:
+    told = "\x1f".join(f"{name}\x1e{value}" for name, value in sorted(choices.items()))
+    return hashlib.sha256(told.encode("utf-8", "replace")).hexdigest()[:6]

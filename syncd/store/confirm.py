@@ -1,0 +1,216 @@
+"""Storing the confirmations of writes, in bulk."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from sqlalchemy import Connection, Row, bindparam, delete, select, update
+
+from syncd.core.state import (
+    AppointmentId,
+    Copy,
+    Intent,
+    Key,
+    Operation,
+    Settled,
+    Slot,
+    Write,
+)
+from syncd.store.agreements import settled_row, uid_rows
+from syncd.store.channels import next_revision
+from syncd.store.codec import dumps, loads
+from syncd.store.database import chunks, insert_new, upsert
+from syncd.store.look import COPY_SHOWN, PRESENT, present_row
+from syncd.store.rows import bare, qualified
+from syncd.store.schema import agreements, intents, observed, settled, uids
+from syncd.store.state_codec import decode_write, encode_write
+
+
+class Confirmed(NamedTuple):
+    """An intent's row and the copy that its write left."""
+
+    row: Row[Any]
+    copy: Copy
+
+
+def intent_row(
+    bridge: str, appointment: AppointmentId, write: Write, at: datetime
+) -> dict[str, Any]:
+    """The row of a write that is about to begin."""
+    return {
+        "bridge": bridge,
+        "appointment": appointment,
+        "channel": qualified(bridge, write.channel),
+        "slot": write.slot,
+        "operation": write.operation.value,
+        "body": encode_write(write),
+        "at": at,
+        "key": "",
+        "done": False,
+        "doubtful": False,
+    }
+
+
+def intent_of(row: Row[Any]) -> Intent:
+    """The intent in a row."""
+    write = decode_write(bare(row.channel), row.slot, row.operation, row.body)
+    return Intent(row.id, write, row.at, row.key, row.answered, row.done, row.doubtful)
+
+
+def confirm_writes(connection: Connection, results: Sequence[Confirmed], at: datetime) -> None:
+    """What was written is settled and seen; its intents end. ``results`` ascend by intent."""
+    known = _uids(connection, [each.row.appointment for each in results])
+    _show(connection, results, known.keys(), at)
+    agreed = [each for each in results if each.row.appointment in known]
+    _settle(connection, agreed, at)
+    _add_uids(connection, agreed, known)
+    ends = [
+        {
+            "of": each.row.appointment,
+            "in_channel": each.row.channel,
+            "at_slot": each.row.slot,
+            "last": each.row.id,
+        }
+        for each in results
+    ]
+    if ends:
+        connection.execute(_END, ends)
+
+
+_END = delete(intents).where(
+    intents.c.appointment == bindparam("of"),
+    intents.c.channel == bindparam("in_channel"),
+    intents.c.slot == bindparam("at_slot"),
+    intents.c.id <= bindparam("last"),
+)
+"""A confirmed write ends the older intents of its place too."""
+
+_ASSIGN = (
+    update(observed)
+    .where(observed.c.channel == bindparam("of_channel"), observed.c.key == bindparam("of_key"))
+    .values(appointment=bindparam("to_appointment"), slot=bindparam("to_slot"))
+)
+
+
+def _uids(
+    connection: Connection, ids: Sequence[AppointmentId]
+) -> dict[AppointmentId, frozenset[str]]:
+    """The UIDs of those appointments that have an agreement."""
+    query = select(agreements.c.id, agreements.c.uids)
+    return {
+        row.id: frozenset(loads(row.uids))
+        for part in chunks(sorted(set(ids)))
+        for row in connection.execute(query.where(agreements.c.id.in_(part)))
+    }
+
+
+def _show(
+    connection: Connection,
+    results: Sequence[Confirmed],
+    agreed: Collection[AppointmentId],
+    at: datetime,
+) -> None:
+    """The copies are what the channels show, unless somebody has changed them since."""
+    shown = _shown(connection, results)
+    rows: list[dict[str, Any]] = []
+    foreign: list[dict[str, Any]] = []
+    for row, copy in results:
+        last = shown.get((row.channel, copy.key))
+        if last is not None and _is_foreign(last, row, copy):
+            foreign.append(
+                {
+                    "of_channel": row.channel,
+                    "of_key": copy.key,
+                    "to_appointment": row.appointment,
+                    "to_slot": row.slot,
+                }
+            )
+            continue
+        columns = present_row(row.channel, copy) | {"at": at, "before": at}
+        if row.appointment in agreed:
+            columns |= {"appointment": row.appointment, "slot": row.slot}
+            columns["dirty"] = 0 if last is None or shows(last, copy) else last.dirty
+        else:
+            # Its appointment has gone meanwhile: pairing shall look at it.
+            columns |= {"appointment": None, "slot": "", "dirty": next_revision(connection)}
+        rows.append(columns)
+    upsert(connection, observed, rows, (*COPY_SHOWN, "appointment", "slot"))
+    if foreign:
+        connection.execute(_ASSIGN, foreign)
+
+
+def _shown(connection: Connection, results: Sequence[Confirmed]) -> dict[tuple[str, Key], Row[Any]]:
+    by_channel: dict[str, list[Key]] = {}
+    for row, copy in results:
+        by_channel.setdefault(row.channel, []).append(copy.key)
+    columns = observed.c
+    query = select(
+        columns.channel,
+        columns.key,
+        columns.state,
+        columns.version,
+        columns.wire,
+        columns.dirty,
+    )
+    found: dict[tuple[str, Key], Any] = {}
+    for channel, keys in by_channel.items():
+        for part in chunks(keys):
+            these = query.where(columns.channel == channel, columns.key.in_(part))
+            for row in connection.execute(these):
+                found[row.channel, row.key] = row
+    return found
+
+
+def _is_foreign(last: Row[Any], row: Row[Any], copy: Copy) -> bool:
+    """Whether an observation that is not settled yet is neither our copy nor what it replaced."""
+    if not last.dirty or shows(last, copy):
+        return False
+    base = intent_of(row).write.base
+    return base is None or not shows(last, base)
+
+
+def shows(shown: Row[Any], copy: Copy) -> bool:
+    """Whether an observation is of this very copy."""
+    if shown.state != PRESENT or shown.version != copy.version:
+        return False
+    return copy.version is not None or bool(shown.wire == copy.wire)
+
+
+def _settle(connection: Connection, results: Sequence[Confirmed], at: datetime) -> None:
+    columns = settled.c
+    query = select(columns.appointment, columns.channel, columns.slot).where(columns.ours)
+    ours: set[tuple[AppointmentId, str, Slot]] = {
+        (row.appointment, row.channel, row.slot)
+        for part in chunks(sorted({each.row.appointment for each in results}))
+        for row in connection.execute(query.where(columns.appointment.in_(part)))
+    }
+    rows: list[dict[str, Any]] = []
+    for row, copy in results:
+        write = intent_of(row).write
+        place = (row.appointment, row.channel, row.slot)
+        if write.operation is Operation.CREATE:
+            ours.add(place)
+        now = Settled(copy, write.asked, frozenset(), place in ours, at)
+        rows.append(settled_row(row.channel, row.appointment, row.slot, now))
+    upsert(connection, settled, rows)
+
+
+def _add_uids(
+    connection: Connection,
+    results: Sequence[Confirmed],
+    known: dict[AppointmentId, frozenset[str]],
+) -> None:
+    bridges: dict[AppointmentId, str] = {}
+    for row, copy in results:
+        if copy.uid is not None and copy.uid not in known[row.appointment]:
+            known[row.appointment] |= {copy.uid}
+            bridges[row.appointment] = row.bridge
+    if not bridges:
+        return
+    new = [{"of": id_, "all_uids": dumps(sorted(known[id_]))} for id_ in bridges]
+    statement = update(agreements).where(agreements.c.id == bindparam("of"))
+    connection.execute(statement.values(uids=bindparam("all_uids")), new)
+    rows = [row for id_, bridge in bridges.items() for row in uid_rows(bridge, id_, known[id_])]
+    insert_new(connection, uids, rows)

@@ -1,0 +1,31 @@
+"""Fixtures that every folder of tests may use."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.servers import Server, radicale, xandikos
+
+
+@pytest.fixture(scope="session")
+def radicale_server() -> Iterator[Server]:
+    """One Radicale for the whole run; tests make calendars of their own in it."""
+    with radicale() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def xandikos_server() -> Iterator[Server]:
+    """One Xandikos for the whole run; tests make calendars of their own in it."""
+    with xandikos() as server:
+        yield server
+
+
+@pytest.fixture(params=["radicale", "xandikos"])
+def dav_server(request: pytest.FixtureRequest) -> Server:
+    """Each of the real servers in turn."""
+    server = request.getfixturevalue(f"{request.param}_server")
+    assert isinstance(server, Server)
+    return server

@@ -1,0 +1,500 @@
+"""A tiny pure world: channels as dictionaries, a store as dictionaries, the real settling.
+
+What the daemon does with connectors and a database, done with values in memory, so that a
+trace reads as: given, when, then. A *cycle* looks at every channel that answers, pairs, settles
+and writes until nothing is due. Faults are said beforehand, one for each coming write.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+
+from syncd.core.belong import Moment
+from syncd.core.channel import Channel, Policy
+from syncd.core.model import Appointment
+from syncd.core.pair import Doubt, Known, Pairing, Unpaired, is_reborn, pair
+from syncd.core.rules import RuleSet
+from syncd.core.settle import settle
+from syncd.core.state import (
+    WHOLE,
+    Agreement,
+    Case,
+    Copy,
+    Gone,
+    Intent,
+    Marker,
+    Operation,
+    Order,
+    Place,
+    Plan,
+    Present,
+    Record,
+    Seen,
+    Settled,
+    Tombstone,
+    Write,
+)
+from tests.core.remote import Fault, KilledError, Remote
+from tests.core.values import NOW, USUAL, VISIT, channels
+
+
+@dataclass
+class Row:
+    """What the store knows of one key."""
+
+    seen: Seen
+    copy: Copy
+    id: str | None = None
+    slot: str = WHOLE
+    dirty: bool = True
+    waited: bool = False
+
+
+@dataclass
+class World:
+    """Everything at once: the remotes, and what the daemon's store holds."""
+
+    policy: Policy
+    now: datetime = NOW
+    remotes: dict[str, Remote] = field(default_factory=dict)
+    rows: dict[tuple[str, str], Row] = field(default_factory=dict)
+    looked: dict[str, datetime] = field(default_factory=dict)
+    agreements: dict[str, Agreement] = field(default_factory=dict)
+    intents: dict[str, list[Intent]] = field(default_factory=dict)
+    orders: dict[str, list[Order]] = field(default_factory=dict)
+    records: dict[str, list[Record]] = field(default_factory=dict)
+    stones: list[Tombstone] = field(default_factory=list)
+    doubts: list[Doubt] = field(default_factory=list)
+    aside: frozenset[tuple[Place, tuple[str, ...]]] = frozenset()
+    written: list[Write] = field(default_factory=list)
+    due: set[str] = field(default_factory=set)
+    parked: list[tuple[str, str]] = field(default_factory=list)
+    failed: set[str] = field(default_factory=set)
+    ids: int = 0
+    numbers: int = 0
+    past: timedelta = timedelta(days=30)
+    future: timedelta = timedelta(days=365)
+
+    def __post_init__(self) -> None:
+        for name, each in self.policy.channels.items():
+            self.remotes.setdefault(name, Remote(each))
+
+    # What people do
+
+    def add(
+        self, name: str, appointment: Appointment = VISIT, key: str = "", **more: object
+    ) -> str:
+        """Somebody enters an appointment in a channel; returns its key."""
+        remote = self.remotes[name]
+        key = key or f"{name}{len(remote.copies) + 1}"
+        if remote.channel.role == "calendar":
+            more.setdefault("uid", f"{key}@{name}")
+        remote.put(key, appointment, **more)
+        return key
+
+    def edit(self, name: str, key: str = "", *, stamp: bool = False, **values: object) -> None:
+        """Somebody changes fields of a copy; ``stamp``: the system notes the time."""
+        remote = self.remotes[name]
+        key = key or next(iter(remote.copies))
+        reads = replace(remote.copies[key].reads, **values)  # type: ignore[arg-type]  # fields
+        remote.put(key, reads, **({"modified": self.now} if stamp else {}))
+
+    def reread(self, name: str, mended: Callable[[Appointment], Appointment]) -> None:
+        """The mapping of a channel is mended: stored wire forms read differently."""
+
+        def again(copy: Copy) -> Copy:
+            return replace(copy, reads=mended(copy.reads))
+
+        copies = self.remotes[name].copies
+        copies.update({key: again(copy) for key, copy in copies.items()})
+        for (channel_, key), row in self.rows.items():
+            if channel_ == name and isinstance(row.seen.observation, Present):
+                row.copy = copies[key]
+                row.seen = replace(row.seen, observation=Present(row.copy))
+        for id, agreement in self.agreements.items():
+            settled = {
+                place: replace(each, copy=again(each.copy)) if place[0] == name else each
+                for place, each in agreement.copies.items()
+            }
+            self.agreements[id] = replace(agreement, copies=settled)
+
+    def lose_store(self) -> None:
+        """Everything that the daemon knew is lost; the systems are as they were."""
+        for lost in (self.rows, self.looked, self.agreements, self.intents, self.records):
+            lost.clear()
+        self.stones.clear()
+
+    def configure(self, policy: Policy) -> None:
+        """Another configuration; channels that are not in it are forgotten."""
+        for name in self.policy.channels.keys() - policy.channels.keys():
+            self.looked.pop(name, None)
+            self.rows = {ref: row for ref, row in self.rows.items() if ref[0] != name}
+            for id, each in self.agreements.items():
+                copies = {p: s for p, s in each.copies.items() if p[0] != name}
+                absent = {p: s for p, s in each.absent.items() if p[0] != name}
+                self.agreements[id] = replace(each, copies=copies, absent=absent)
+        self.policy = policy
+        for name, made in policy.channels.items():
+            self.remotes.setdefault(name, Remote(made)).channel = made
+
+    def remove(self, name: str, key: str = "") -> None:
+        """Somebody deletes a copy."""
+        copies = self.remotes[name].copies
+        del copies[key or next(iter(copies))]
+
+    def fault(self, name: str, *faults: Fault | None) -> None:
+        """What becomes of the next writes to a channel."""
+        self.remotes[name].faults.extend(faults)
+
+    def order(self, order: Order, id: str = "") -> None:
+        """An administrator's edit."""
+        self.orders.setdefault(id or self.only, []).append(order)
+
+    # What is there
+
+    @property
+    def only(self) -> str:
+        """The id of the only appointment there is."""
+        (id,) = self.agreements
+        return id
+
+    def agreed(self, id: str = "") -> Appointment:
+        """The agreed value."""
+        return self.agreements[id or self.only].appointment
+
+    def reads(self, name: str, key: str = "") -> Appointment:
+        """What the only copy in a channel, or that with a key, reads as."""
+        copies = self.remotes[name].copies
+        if key:
+            return copies[key].reads
+        (copy,) = copies.values()
+        return copy.reads
+
+    def all_reads(self, name: str) -> list[Appointment]:
+        """What all copies of a channel read as, by time and title."""
+        found = [copy.reads for copy in self.remotes[name].copies.values()]
+        return sorted(found, key=lambda each: (str(each.when), each.title))
+
+    def history(self, *kinds: str, id: str = "") -> list[Record]:
+        """The records of some kinds."""
+        ids = [id] if id else list(self.records)
+        return [
+            r for each in ids for r in self.records.get(each, []) if not kinds or r.kind in kinds
+        ]
+
+    # What the daemon does
+
+    def moment(self) -> Moment:
+        """Now, the window, and the channels that nobody has looked at."""
+        blind = frozenset(self.policy.channels) - self.looked.keys()
+        return Moment(self.now, self.now - self.past, self.now + self.future, blind=blind)
+
+    def cycle(self, *, minutes: int = 5) -> int:
+        """One cycle; returns the number of writes. A kill ends it early."""
+        self.now += timedelta(minutes=minutes)
+        before = len(self.written)
+        self.failed.clear()
+        for name, remote in self.remotes.items():
+            if name in self.policy.channels and not remote.down and not remote.unlisted:
+                self._look(remote)
+        for ref in self.parked:
+            if ref in self.rows:
+                self.rows[ref].dirty = True
+        self.parked.clear()
+        self.due |= self.agreements.keys()
+        try:
+            for _ in range(12):
+                self._pair()
+                self.due |= {row.id for row in self.rows.values() if row.dirty and row.id}
+                if not self.due:
+                    break
+                self._round()
+            else:
+                raise AssertionError("a cycle did not come to an end")
+        except KilledError:
+            pass
+        return len(self.written) - before
+
+    def run(self, cycles: int = 3) -> None:
+        """Cycles until one writes nothing and nothing is open; fails if that takes too many."""
+        for _ in range(cycles):
+            if self.cycle() == 0 and not any(self.intents.values()) and not self.parked:
+                break
+        self.quiet()
+
+    def quiet(self) -> None:
+        """The next cycle writes nothing and records nothing."""
+        known = self.history()
+        assert self.cycle() == 0, self.written[-1]
+        assert self.history() == known
+
+    def _look(self, remote: Remote) -> None:
+        name = remote.channel.name
+        before = self.looked.get(name)
+        for key, copy in remote.copies.items():
+            row = self.rows.get((name, key))
+            if row is None or isinstance(row.seen.observation, Gone):
+                kept = row if row is not None and row.id is not None else None
+                id, slot = (kept.id, kept.slot) if kept is not None else (None, WHOLE)
+                if kept is not None and id not in self.agreements:
+                    id, slot = None, WHOLE
+                self.rows[(name, key)] = Row(Seen(Present(copy), self.now, before), copy, id, slot)
+            elif row.copy.version != copy.version:
+                since = row.seen.before if row.dirty else before
+                row.seen, row.copy, row.dirty = Seen(Present(copy), self.now, since), copy, True
+        for (channel_, key), row in list(self.rows.items()):
+            if channel_ == name and key not in remote.copies:
+                if row.id is None:
+                    del self.rows[(channel_, key)]
+                elif not isinstance(row.seen.observation, Gone):
+                    row.seen, row.dirty = Seen(Gone(), self.now, before), True
+        self.looked[name] = self.now
+
+    def _fetch(self, remote: Remote, key: str, place: Place, id: str) -> None:
+        name, copy = remote.channel.name, remote.copies.get(key)
+        row = self.rows.get((name, key))
+        if copy is not None:
+            seen = Seen(Present(copy), self.now, self.looked.get(name))
+            if row is None:
+                self.rows[(name, key)] = Row(seen, copy, id, place[1])
+            elif row.copy.version != copy.version:
+                row.seen, row.copy, row.dirty = seen, copy, True
+        elif row is not None and not isinstance(row.seen.observation, Gone):
+            row.seen, row.dirty = Seen(Gone(), self.now, self.looked.get(name)), True
+
+    def _pair(self) -> None:
+        unpaired = [
+            Unpaired(name, row.copy, row.seen, row.waited)
+            for (name, _), row in self.rows.items()
+            if row.id is None and row.dirty and isinstance(row.seen.observation, Present)
+        ]
+        if not unpaired:
+            return
+        found = pair(unpaired, self._known(), self.policy, self.moment(), self._new_id)
+        self._take_pairing(found)
+
+    def _known(self) -> Known:
+        by_uid: dict[str, frozenset[str]] = {}
+        by_key: dict[tuple[str, str], tuple[str, str]] = {}
+        for id, agreement in self.agreements.items():
+            for uid in agreement.uids:
+                by_uid[uid] = by_uid.get(uid, frozenset()) | {id}
+            for place, settled in agreement.copies.items():
+                by_key[(place[0], settled.copy.key)] = (id, place[1])
+        present = {
+            (row.id, (name, row.slot)): key
+            for (name, key), row in self.rows.items()
+            if row.id is not None and isinstance(row.seen.observation, Present)
+        }
+        settled_in = {place[0] for a in self.agreements.values() for place in a.copies}
+        contacts = frozenset(self.policy.channels) - settled_in
+        return Known(dict(self.agreements), by_uid, by_key, present, tuple(self.stones), contacts)
+
+    def _take_pairing(self, found: Pairing) -> None:
+        for ref, (id, slot) in found.joined.items():
+            row = self.rows[ref]
+            row.id, row.slot = id, slot
+            self.due.add(id)
+        for ref in found.left:
+            self.rows[ref].dirty = False
+        for name, key in found.parked:
+            # Looked at again in the next cycle; this one goes on without it.
+            self.rows[(name, key)].waited = True
+            self.rows[(name, key)].dirty = False
+            self.parked.append((name, key))
+        for doubt in found.doubts:
+            self.rows[(doubt.channel, doubt.key)].dirty = False
+            self.doubts.append(doubt)
+        for each, stone in found.met:
+            self._met(each, stone)
+
+    def _met(self, each: Unpaired, stone: Tombstone) -> None:
+        """Contested if it was edited since, else it is deleted once more."""
+        row = self.rows[(each.channel, each.copy.key)]
+        row.id = stone.id
+        self.due.add(stone.id)
+        if is_reborn(each.copy, stone):
+            self.stones.remove(stone)
+            return
+        copies = {(each.channel, WHOLE): Settled(each.copy, each.copy.reads)}
+        self.agreements[stone.id] = Agreement(
+            each.copy.reads, copies=copies, uids=stone.uids, born=each.channel, deleting=stone.at
+        )
+
+    def _new_id(self) -> str:
+        self.ids += 1
+        return f"a{self.ids}"
+
+    def _round(self) -> None:
+        due, self.due = sorted(self.due), set()
+        plans = [settle(self.case(id), self.policy, self.moment()) for id in due]
+        begun = [pair for plan in plans for pair in self._store(plan)]
+        for id, intent in begun:
+            self._write(id, intent)
+
+    def case(self, id: str) -> Case:
+        """All that settling an appointment needs."""
+        agreement = self.agreements.get(id)
+        settled = {p: s.copy.key for p, s in agreement.copies.items()} if agreement else {}
+        views: dict[Place, Seen] = {}
+        ranks: dict[Place, tuple[bool, bool, str]] = {}
+        for (name, key), row in self.rows.items():
+            if row.id != id:
+                continue
+            place = (name, row.slot)
+            rank = (isinstance(row.seen.observation, Gone), key != settled.get(place), key)
+            if place not in views or rank < ranks[place]:
+                views[place], ranks[place] = row.seen, rank
+        intents = tuple(self.intents.get(id, ()))
+        return Case(id, agreement, views, intents, tuple(self.orders.get(id, ())), self.aside)
+
+    def _store(self, plan: Plan) -> list[tuple[str, Intent]]:
+        id = plan.id
+        self.orders.pop(id, None)
+        for (name, key), row in list(self.rows.items()):
+            if row.id == id:
+                row.dirty = False
+                kept = plan.agreement.copies.values() if plan.agreement is not None else ()
+                if isinstance(row.seen.observation, Gone) and not any(
+                    each.copy.key == key for each in kept
+                ):
+                    del self.rows[(name, key)]
+        if not plan.quiet:
+            if plan.agreement is None:
+                self.agreements.pop(id, None)
+                for row in self.rows.values():
+                    if row.id == id:
+                        row.id, row.slot = None, WHOLE
+            else:
+                self.agreements[id] = plan.agreement
+            if plan.tombstone is not None:
+                self.stones.append(plan.tombstone)
+        self.records.setdefault(id, []).extend(plan.records)
+        left = [each for each in self.intents.get(id, []) if each.id not in plan.closed]
+        begun = []
+        for write in plan.writes:
+            self.numbers += 1
+            begun.append(Intent(self.numbers, write, self.now))
+        self.intents[id] = left + begun
+        return [(id, each) for each in begun]
+
+    def _write(self, id: str, intent: Intent) -> None:
+        write = intent.write
+        remote = self.remotes[write.channel]
+        self.written.append(write)
+        while remote.before_write:
+            remote.before_write.pop()()
+        spared = write.channel in self.failed or not remote.faults
+        fault = None if spared else remote.faults.popleft()
+        if fault is Fault.DEAD:
+            raise KilledError
+        if fault is Fault.REFUSED:
+            self.failed.add(write.channel)
+        if remote.down or write.channel in self.failed:
+            self._replace_intent(id, intent, None)
+            return
+        if fault is Fault.LOST:
+            self._replace_intent(id, intent, replace(intent, doubtful=True))
+            return
+        copy, stale = self._carry_out(id, remote, write)
+        while remote.after_write:
+            remote.after_write.pop()()
+        if fault is Fault.KILLED:
+            raise KilledError
+        if stale is not None:
+            self._replace_intent(id, intent, None)
+            self._fetch(remote, stale, (write.channel, write.slot), id)
+        elif fault is Fault.TIMEOUT:
+            self._replace_intent(id, intent, replace(intent, doubtful=True))
+        elif write.operation is Operation.DELETE:
+            self._confirm_delete(id, intent)
+        elif fault in (Fault.SILENT, Fault.MUTE) and copy is not None:
+            version = copy.version if fault is Fault.SILENT else None
+            done = replace(intent, done=True, answered=version, key=copy.key)
+            self._replace_intent(id, intent, done)
+        elif copy is not None:
+            self._confirm(id, intent, copy)
+
+    def _carry_out(self, id: str, remote: Remote, write: Write) -> tuple[Copy | None, str | None]:
+        """What the system did: the copy it then holds, or the key that was stale."""
+        if write.operation is Operation.CREATE:
+            assert write.content is not None
+            key = f"{id}{write.slot}"
+            if key in remote.copies:
+                return None, key
+            agreement = self.agreements.get(id)
+            uid = min(agreement.uids, default=f"{id}@syncd") if agreement else None
+            more = {"uid": uid} if remote.channel.role == "calendar" else {}
+            marker = Marker("inst", id, write.slot)
+            return remote.put(key, write.content, marker=marker, **more), None
+        assert write.base is not None
+        key = write.base.key
+        current = remote.copies.get(key)
+        if write.operation is Operation.DELETE:
+            if current is not None and current.version != write.base.version:
+                return None, key
+            remote.copies.pop(key, None)
+            return None, None
+        if current is None or current.version != write.base.version:
+            return None, key
+        assert write.content is not None
+        return remote.put(key, write.content), None
+
+    def _replace_intent(self, id: str, intent: Intent, by: Intent | None) -> None:
+        others = [by if each.id == intent.id else each for each in self.intents[id]]
+        self.intents[id] = [each for each in others if each is not None]
+
+    def _confirm(self, id: str, intent: Intent, copy: Copy) -> None:
+        write = intent.write
+        place = (write.channel, write.slot)
+        agreement = self.agreements[id]
+        known = agreement.copies.get(place)
+        ours = write.operation is Operation.CREATE or (known is not None and known.ours)
+        settled = Settled(copy, write.asked, frozenset(), ours, self.now)
+        uids = agreement.uids | ({copy.uid} if copy.uid else set())
+        self.agreements[id] = replace(
+            agreement, copies={**agreement.copies, place: settled}, uids=uids
+        )
+        seen = Seen(Present(copy), self.now, self.now)
+        self.rows[(write.channel, copy.key)] = Row(seen, copy, id, write.slot, dirty=False)
+        self._close(id, place)
+
+    def _confirm_delete(self, id: str, intent: Intent) -> None:
+        write = intent.write
+        place = (write.channel, write.slot)
+        agreement = self.agreements[id]
+        copies = {p: s for p, s in agreement.copies.items() if p != place}
+        self.agreements[id] = replace(agreement, copies=copies)
+        if write.base is not None:
+            self.rows.pop((write.channel, write.base.key), None)
+        self._close(id, place)
+        if agreement.deleting is not None:
+            self.due.add(id)
+
+    def _close(self, id: str, place: Place) -> None:
+        left = [i for i in self.intents[id] if (i.write.channel, i.write.slot) != place]
+        self.intents[id] = left
+
+
+def world(*wanted: str | Channel, ruleset: RuleSet = USUAL, **policy: object) -> World:
+    """A world with these channels."""
+    return World(Policy(channels(*wanted), ruleset, **policy))  # type: ignore[arg-type]  # fields
+
+
+def settled_world(
+    *wanted: str | Channel,
+    ruleset: RuleSet = USUAL,
+    visit: Appointment = VISIT,
+    born: str = "",
+    **policy: object,
+) -> World:
+    """A world in which one appointment was born in the first channel and is everywhere."""
+    made = world(*wanted, ruleset=ruleset, **policy)
+    made.cycle()
+    made.add(born or next(iter(made.policy.channels)), visit)
+    made.run()
+    made.records.clear()
+    made.written.clear()
+    return made

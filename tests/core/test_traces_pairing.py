@@ -1,0 +1,122 @@
+"""Pairing: which copies are one appointment, whatever people and their programs do."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from syncd.core.state import Copy, Operation
+from tests.core.harness import World, settled_world, world
+from tests.core.values import VISIT, at
+
+
+def count(made: World) -> dict[str, int]:
+    return {name: len(remote.copies) for name, remote in made.remotes.items()}
+
+
+def test_trace_30_first_contact_of_two_filled_channels() -> None:
+    """Equal UIDs and unique matches are linked, doubtful ones wait, the rest is created."""
+    made = world("crm", "cal")
+    made.add("crm", replace(VISIT, title="同一UID"), uid="u1@x")
+    made.add("cal", replace(VISIT, title="同一UID"), uid="u1@x")
+    made.add("crm", replace(VISIT, title="Probefahrt 🚗", when=at(11, 9)))
+    made.add("cal", replace(VISIT, title="Probefahrt 🚗", when=at(11, 9)))
+    for _ in range(2):
+        made.add("crm", replace(VISIT, title="Inspektion", when=at(12, 9)))
+        made.add("cal", replace(VISIT, title="Inspektion", when=at(12, 9)))
+    made.add("crm", replace(VISIT, title="nur im CRM", when=at(13, 9)))
+    made.add("cal", replace(VISIT, title="nur im Kalender", when=at(14, 9)))
+    made.run()
+    assert count(made) == {"crm": 6, "cal": 6}
+    expected = ["同一UID", "Probefahrt 🚗", "Inspektion", "Inspektion"]
+    expected += ["nur im CRM", "nur im Kalender"]
+    for name in made.remotes:
+        assert [each.title for each in made.all_reads(name)] == expected
+    assert {doubt.key for doubt in made.doubts} == {"crm3", "crm4", "cal3", "cal4"}
+    assert len(made.agreements) == 4
+
+
+def test_trace_31_a_duplicated_event_is_a_second_appointment() -> None:
+    """Copied in a client, marker and all: two appointments, the first keeps its CRM record."""
+    made = settled_world("crm", "cal")
+    (crm_key,) = made.remotes["crm"].copies
+    (copy,) = made.remotes["cal"].copies.values()
+    first = made.only
+    made.remotes["cal"].put("dup", replace(copy.reads, when=at(11, 9)), marker=copy.marker)
+    made.run(4)
+    assert count(made) == {"crm": 2, "cal": 2}
+    assert len(made.agreements) == 2
+    kept = made.agreements[first].copies
+    assert kept[("crm", "")].copy.key == crm_key
+    assert kept[("cal", "")].copy.key == copy.key
+
+
+def test_trace_32_a_move_by_a_new_key_and_a_later_deletion() -> None:
+    """A client writes the event anew and then deletes the old one: the same appointment."""
+    made = settled_world("crm", "cal", "cal2")
+    (copy,) = made.remotes["cal"].copies.values()
+    made.remotes["cal"].put(
+        "moved", replace(copy.reads, when=at(11, 9)), marker=copy.marker, uid=copy.uid
+    )
+    made.cycle()
+    assert count(made)["crm"] == 1
+    made.remove("cal", copy.key)
+    made.run()
+    assert count(made) == {"crm": 1, "cal": 1, "cal2": 1}
+    assert len(made.agreements) == 1
+    assert all(made.reads(name).when == at(11, 9) for name in made.remotes)
+
+
+def test_trace_32_a_move_within_one_look() -> None:
+    """New key and deletion of the old one are seen together."""
+    made = settled_world("crm", "cal", "cal2")
+    (copy,) = made.remotes["cal"].copies.values()
+    made.remotes["cal"].put(
+        "moved", replace(copy.reads, when=at(11, 9)), marker=copy.marker, uid=copy.uid
+    )
+    made.remove("cal", copy.key)
+    made.run()
+    assert count(made) == {"crm": 1, "cal": 1, "cal2": 1}
+    assert all(made.reads(name).when == at(11, 9) for name in made.remotes)
+
+
+def test_trace_33_one_uid_in_two_calendars_is_one_meeting() -> None:
+    """Alice's and Bob's calendars show the same meeting: one CRM record."""
+    made = world("crm", "cal", "cal2")
+    made.cycle()
+    made.add("cal", VISIT, uid="meeting@x")
+    made.add("cal2", VISIT, uid="meeting@x")
+    made.run()
+    assert count(made) == {"crm": 1, "cal": 1, "cal2": 1}
+    assert len(made.agreements) == 1
+
+
+def test_trace_33_the_second_calendar_shows_it_later() -> None:
+    """The same, seen one after the other: the UID leads to the appointment."""
+    made = world("crm", "cal", "cal2")
+    made.cycle()
+    made.add("cal", VISIT, uid="meeting@x")
+    made.remotes["cal2"].down = True
+    made.add("cal2", VISIT, uid="meeting@x")
+    made.cycle()
+    made.remotes["cal2"].down = False
+    made.run()
+    assert count(made) == {"crm": 1, "cal": 1, "cal2": 1}
+
+
+@pytest.mark.parametrize("lost", ["crm", "cal"])
+def test_a_lost_store_is_rebuilt_by_pairing_alone(lost: str) -> None:
+    """Markers and UIDs tell what is one appointment; nothing is written (invariants 3 and 6)."""
+    made = world("crm", "cal", "cal2")
+    made.cycle()
+    made.add(lost, VISIT)
+    made.add(lost, replace(VISIT, title="另一个", when=at(12, 9)))
+    made.run()
+    before: dict[str, dict[str, Copy]] = {n: dict(r.copies) for n, r in made.remotes.items()}
+    made.lose_store()
+    made.written.clear()
+    made.run()
+    assert {n: dict(r.copies) for n, r in made.remotes.items()} == before
+    assert len(made.agreements) == 2
+    assert not any(write.operation is Operation.CREATE for write in made.written)

@@ -1,0 +1,164 @@
+"""Series: edits of one occurrence and of the whole, and channels that hold single rows."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from syncd.core.model import Appointment, Override, Recurrence, Status, Timed
+from syncd.core.state import Kind, Operation
+from tests.core.harness import World, settled_world
+from tests.core.values import VISIT, at
+
+WEEKLY = replace(VISIT, recurrence=Recurrence(("FREQ=WEEKLY;COUNT=6",)))
+"""Six Tuesdays from 10 March 2026, 10:00 UTC."""
+
+DAYS = ("20260310", "20260317", "20260324", "20260331", "20260407", "20260414")
+RIDS = tuple(f"{day}T100000" for day in DAYS)
+
+
+def rows(made: World) -> dict[str, Appointment]:
+    """What the channel without series holds, by slot."""
+    settled = made.agreements[made.only].copies
+    copies = made.remotes["rows"].copies
+    return {
+        place[1]: copies[each.copy.key].reads
+        for place, each in sorted(settled.items())
+        if place[0] == "rows"
+    }
+
+
+def override(made: World, name: str, rid: str) -> Override:
+    return made.reads(name).override(rid) or Override()
+
+
+def moved(series: Appointment, rid: str, when: Timed) -> tuple[tuple[str, Override], ...]:
+    return (*series.overrides, (rid, Override((("when", when),))))
+
+
+def test_trace_36_one_occurrence_moved_the_series_renamed() -> None:
+    """Both hold, in both calendars and the CRM."""
+    made = settled_world("crm", "cal", "cal2", visit=WEEKLY)
+    made.edit("cal", overrides=moved(WEEKLY, RIDS[2], at(25, 15)))
+    made.edit("cal2", title="每周例会")
+    made.run()
+    for name in made.remotes:
+        assert made.reads(name).title == "每周例会"
+        assert override(made, name, RIDS[2]).values == (("when", at(25, 15)),)
+    assert not made.history(Kind.CONFLICT)
+
+
+def test_trace_36_the_row_of_the_moved_occurrence_moves_too() -> None:
+    """Where there are rows, the row of that occurrence alone has the new time."""
+    made = settled_world("crm", "cal", "rows", visit=WEEKLY)
+    assert tuple(rows(made)) == RIDS
+    made.edit("cal", overrides=moved(WEEKLY, RIDS[2], at(25, 15)))
+    made.run()
+    assert rows(made)[RIDS[2]].when == at(25, 15)
+    assert rows(made)[RIDS[1]].when == at(17, 10)
+    assert [write.channel for write in made.written].count("rows") == 1
+
+
+def test_trace_37_a_deleted_row_is_an_exception() -> None:
+    """One row deleted: an exception of the series everywhere, the other rows stay."""
+    made = settled_world("crm", "cal", "rows", visit=WEEKLY)
+    key = made.agreements[made.only].copies[("rows", RIDS[3])].copy.key
+    made.remove("rows", key)
+    made.run()
+    assert tuple(rows(made)) == RIDS[:3] + RIDS[4:]
+    for name in ("crm", "cal"):
+        assert override(made, name, RIDS[3]).deleted
+        assert made.reads(name).status is Status.CONFIRMED
+
+
+def test_trace_37_an_exception_made_in_a_calendar_takes_the_row_away() -> None:
+    """The other way round: the deleted occurrence's row goes, nothing comes back."""
+    made = settled_world("crm", "cal", "rows", visit=WEEKLY)
+    made.edit("cal", overrides=((RIDS[3], Override(deleted=True)),))
+    made.run()
+    assert tuple(rows(made)) == RIDS[:3] + RIDS[4:]
+
+
+def test_trace_37_an_edit_of_a_row_is_an_override() -> None:
+    """The outcome of one visit is written in its row: only that occurrence has it."""
+    made = settled_world("crm", "rows", visit=WEEKLY)
+    key = made.agreements[made.only].copies[("rows", RIDS[1])].copy.key
+    made.edit("rows", key, status=Status.COMPLETED, location="客户现场")
+    made.run()
+    own = override(made, "crm", RIDS[1]).values
+    assert own == (("location", "客户现场"), ("status", Status.COMPLETED))
+    assert rows(made)[RIDS[0]].location == VISIT.location
+
+
+def test_trace_38_the_whole_series_moved_to_another_weekday() -> None:
+    """All occurrences move by a day: the rows keep their records and outcomes, moved."""
+    made = settled_world("crm", "cal", "rows", visit=WEEKLY)
+    keys = {slot: s.copy.key for (n, slot), s in made.agreements[made.only].copies.items() if slot}
+    made.edit("rows", keys[RIDS[0]], status=Status.COMPLETED)
+    made.run()
+    made.edit("cal", when=at(11, 10))
+    made.run()
+    assert set(made.remotes["rows"].copies) == set(keys.values())
+    assert [each.when for each in made.all_reads("rows")][0] == at(11, 10)
+    assert [each.status for each in made.all_reads("rows")].count(Status.COMPLETED) == 1
+    assert made.remotes["rows"].copies[keys[RIDS[0]]].reads.status is Status.COMPLETED
+
+
+@pytest.mark.parametrize("zone", ["Europe/Berlin", "America/St_Johns"])
+def test_trace_39_local_time_holds_across_the_change_of_the_clocks(zone: str) -> None:
+    """09:00 local, weekly, kept as UTC rows: 09:00 local before and after summer time."""
+    visit = replace(WEEKLY, when=at(3, 9, zone=zone), title="🕘 Besuch")
+    made = settled_world("crm", "rows", visit=visit)
+    starts = [each.when.start for each in made.all_reads("rows")]
+    local = [
+        start.replace(tzinfo=UTC).astimezone(_zone(zone)).strftime("%H:%M") for start in starts
+    ]
+    assert local == ["09:00"] * 6
+    assert len({start.hour for start in starts}) == 2
+
+
+def _zone(key: str) -> object:
+    from zoneinfo import ZoneInfo
+
+    return ZoneInfo(key)
+
+
+def test_trace_40_an_endless_series_moves_on_with_the_window() -> None:
+    """Day by day one row more at the far end, and nothing old is deleted."""
+    daily = replace(VISIT, when=at(3, 9), recurrence=Recurrence(("FREQ=DAILY",)))
+    made = settled_world("crm", "cal", visit=daily)
+    made = _with_rows(made)
+    assert len(made.remotes["rows"].copies) == 60
+    for day in range(1, 40):
+        made.now += timedelta(days=1)
+        made.run()
+        assert len(made.remotes["rows"].copies) == 60 + day
+    assert not any(write.operation is Operation.DELETE for write in made.written)
+    assert {write.operation for write in made.written} == {Operation.CREATE}
+
+
+def _with_rows(made: World) -> World:
+    from syncd.core.channel import Policy
+    from tests.core.values import USUAL, channels
+
+    made.future = timedelta(days=60)
+    made.now = datetime(2026, 3, 2, 12, tzinfo=UTC)
+    made.configure(Policy(channels("crm", "cal", "rows"), USUAL))
+    made.run(4)
+    return made
+
+
+def test_deleting_a_series_cancels_only_its_future() -> None:
+    """After two meetings the series is deleted in a calendar: the two stay on record."""
+    made = settled_world("crm", "cal", "cal2", visit=WEEKLY)
+    made.now = datetime(2026, 3, 20, 8, tzinfo=UTC)
+    made.remove("cal")
+    made.run()
+    series = made.reads("crm")
+    assert series.status is Status.CONFIRMED
+    assert series.recurrence is not None
+    assert "UNTIL=20260317" in series.recurrence.rules[0]
+    assert len(made.remotes["cal"].copies) == 0
+    assert len(made.remotes["cal2"].copies) == 1

@@ -1,0 +1,241 @@
+"""What people did, written down as they did it, by nobody that shares code with settling.
+
+An edit is kept by token and path; a row that stands for one occurrence of a series is filed
+under the occurrence (``("overrides", slot, field)``), so that both kinds of channels speak of
+the same thing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from syncd.core.fidelity import Fidelity, project_value
+from syncd.core.model import Appointment, Value
+from syncd.core.paths import DELETED, Path, diff, field_of, get
+from syncd.core.state import AppointmentId, Key, Kind, Record
+from tests.world.company import Company
+from tests.world.series import occurrence, slots
+from tests.world.steps import Token
+
+CALM_LOOKS = 3
+"""So many undisturbed cycles in a row before a look, and everything was equal then."""
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """Somebody in ``channel`` changed ``path`` of ``token``, after cycle ``look``.
+
+    ``before`` and ``after`` are what the channel showed.
+    """
+
+    number: int
+    look: int
+    channel: str
+    token: Token
+    path: Path
+    before: Value
+    after: Value
+
+
+@dataclass(frozen=True, slots=True)
+class Birth:
+    """Somebody made ``token`` in ``channel``; ``sort`` is the verb."""
+
+    token: Token
+    channel: str
+    sort: str
+
+
+@dataclass(frozen=True, slots=True)
+class Plant:
+    """Another program's property on an item."""
+
+    channel: str
+    key: Key
+    name: str
+    value: str
+
+
+@dataclass(slots=True)
+class Ending:
+    """``token`` was deleted or cancelled; ``contested``: an edit stood or stands against it."""
+
+    token: Token
+    channel: str
+    contested: bool
+
+
+@dataclass
+class Oracle:
+    """The diary of one play."""
+
+    company: Company
+    births: dict[Token, Birth] = field(default_factory=dict)
+    edits: list[Edit] = field(default_factory=list)
+    endings: list[Ending] = field(default_factory=list)
+    plants: list[Plant] = field(default_factory=list)
+    cuts: dict[Token, str] = field(default_factory=dict)
+    excused: set[tuple[str, Token]] = field(default_factory=set)
+    records: list[tuple[AppointmentId, Record]] = field(default_factory=list)
+    calm: list[bool] = field(default_factory=list)
+
+    # ---- what people do
+
+    def born(self, token: Token, channel: str, sort: str, key: Key) -> None:
+        """A new appointment."""
+        self.births[token] = Birth(token, channel, sort)
+        self.planted(channel, key, "x-origin", token)
+
+    def edited(
+        self, channel: str, token: Token, slot: str, before: Appointment, after: Appointment
+    ) -> None:
+        """An item read as ``before`` and now reads as ``after``."""
+        for path in diff(before, after):
+            filed = _filed(path, slot)
+            old, new = (value_in(held, slot, filed) for held in (before, after))
+            self._note(channel, token, filed, old, new)
+
+    def dropped(self, channel: str, token: Token, slot: str) -> None:
+        """The row of one occurrence was deleted."""
+        self._note(channel, token, ("overrides", slot, DELETED), None, True)
+
+    def split(
+        self, channel: str, token: Token, cut: str, before: Appointment, after: Appointment
+    ) -> None:
+        """A series was ended before the occurrence ``cut``."""
+        self._note(channel, token, ("recurrence",), before.recurrence, after.recurrence)
+        self.cuts[token] = min(cut, self.cuts.get(token, cut))
+
+    def ended(self, channel: str, token: Token, shown: Appointment) -> None:
+        """The whole appointment was deleted or cancelled where it read as ``shown``."""
+        unseen = any(
+            not self.agree(edit, value_in(shown, "", edit.path), channel)
+            for edit in self.edits
+            if edit.token == token and not self.is_superseded(edit)
+        )
+        self.endings.append(Ending(token, channel, unseen))
+
+    def put_back(self, token: Token) -> None:
+        """A deleted item came back: whether it lives is for the rules."""
+        if not any(ending.token == token for ending in self.endings):
+            self.endings.append(Ending(token, "", contested=True))
+        self._contest(token)
+
+    def purged(self, channel: str, tokens: Iterable[Token]) -> None:
+        """Items went that had ended: there they may stay away, elsewhere they stay."""
+        self.excused.update((channel, token) for token in tokens)
+
+    def rekeyed(self, channel: str, old: Key, new: Key) -> None:
+        """An item has another key now."""
+        for plant in list(self.plants):
+            if (plant.channel, plant.key) == (channel, old):
+                self.plants.append(Plant(channel, new, plant.name, plant.value))
+
+    def planted(self, channel: str, key: Key, name: str, value: str) -> None:
+        """An item got a property that syncd does not know."""
+        self.plants.append(Plant(channel, key, name, value))
+
+    # ---- what the daemon does
+
+    def looked(self, *, calm: bool) -> None:
+        """A cycle has ended; ``calm``: nothing was broken meanwhile."""
+        self.calm.append(calm)
+
+    def recorded(self, records: Iterable[tuple[AppointmentId, Record]]) -> None:
+        """Keep what history says, also for when the state is lost."""
+        known = set(map(repr, self.records))
+        self.records += [line for line in records if repr(line) not in known]
+
+    # ---- what follows
+
+    def sort_of(self, token: Token) -> str:
+        """How an appointment was born."""
+        return self.births[token].sort
+
+    def is_superseded(self, edit: Edit) -> bool:
+        """Whether somebody later changed the same value there, or elsewhere having seen it."""
+        later = [e for e in self.edits[edit.number + 1 :] if e.token == edit.token]
+        slot = edit.path[1] if edit.path[0] == "overrides" else ""
+        if slot and (cut := self.cuts.get(edit.token)) is not None and slot >= cut:
+            return True
+        if slot and any(e.path == ("overrides", slot, DELETED) for e in later):
+            return True
+        return any(
+            e.path == edit.path
+            and (e.channel == edit.channel or self.agree(edit, e.before, e.channel))
+            for e in later
+        )
+
+    def agree(self, edit: Edit, value: Value, channel: str) -> bool:
+        """Whether ``value``, as ``channel`` holds it, can be what ``edit`` set."""
+        if field_of(edit.path) not in self.company.desk(channel).fidelity.carries | {DELETED}:
+            return True
+        theirs = self.company.desk(edit.channel).fidelity
+        return alike(edit.path, edit.after, theirs, value, self.company.desk(channel).fidelity)
+
+    def is_on_record(self, edit: Edit, ids: set[AppointmentId]) -> bool:
+        """Whether a conflict or put-back tells the value of ``edit``."""
+        fidelity = self.company.desk(edit.channel).fidelity
+        return any(
+            id_ in ids
+            and record.kind in _RECORDING
+            and _same_place(record.path, edit.path)
+            and any(
+                alike(edit.path, edit.after, fidelity, told, fidelity)
+                for told in (record.value, record.before, *(v for _, v in record.claims))
+            )
+            for id_, record in self.records
+        )
+
+    def was_calm(self, edit: Edit) -> bool:
+        """Whether nothing was broken in the cycles round an edit, and its value at rest before."""
+        around = self.calm[max(0, edit.look - CALM_LOOKS) : edit.look + 1]
+        rivals = [e for e in self.edits if (e.token, e.path) == (edit.token, edit.path)]
+        rested = all(not edit.look - CALM_LOOKS < e.look < edit.look for e in rivals)
+        return len(around) == CALM_LOOKS + 1 and all(around) and rested
+
+    def _note(self, channel: str, token: Token, path: Path, before: Value, after: Value) -> None:
+        self._contest(token)
+        number = len(self.edits)
+        self.edits.append(Edit(number, len(self.calm), channel, token, path, before, after))
+
+    def _contest(self, token: Token) -> None:
+        for ending in self.endings:
+            if ending.token == token:
+                ending.contested = True
+
+
+def alike(path: Path, one: Value, ours: Fidelity, two: Value, theirs: Fidelity) -> bool:
+    """Whether two channels can hold ``one`` and ``two`` of the same value."""
+    name = field_of(path)
+    return project_value(name, one, theirs) == project_value(name, two, ours)
+
+
+def value_in(held: Appointment, slot: str, path: Path) -> Value:
+    """The value at a filed path of an item that stands for ``slot`` (empty: for all)."""
+    if path[0] != "overrides":
+        return get(held, path)
+    own = path[1:]
+    if slot:
+        return None if own[1] == DELETED else get(held, (own[1],))
+    if own[1] == DELETED:
+        override = held.override(own[0])
+        return True if (override is not None and override.deleted) else None
+    if own[0] not in slots(held):
+        return None
+    return get(occurrence(held, own[0]), (own[1],))
+
+
+def _filed(path: Path, slot: str) -> Path:
+    """Where an edit of an item for ``slot`` is filed: whole fields of the occurrence."""
+    return ("overrides", slot, path[0]) if slot else path
+
+
+def _same_place(recorded: Path, edited: Path) -> bool:
+    return not recorded or field_of(recorded) == field_of(edited)
+
+
+_RECORDING = frozenset(
+    {Kind.CONFLICT, Kind.PUT_BACK, Kind.OVERWRITTEN, Kind.ASKED, Kind.CLOSED, Kind.DELETED}
+)

@@ -1,0 +1,260 @@
+"""People: they make, move, answer, break and delete appointments in front of their systems."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, timedelta
+
+from syncd.core.model import (
+    Appointment,
+    Attendee,
+    Customer,
+    Override,
+    Recurrence,
+    Response,
+    Status,
+    Timed,
+    Value,
+)
+from syncd.core.state import Key, Marker
+from syncd.core.zones import to_utc
+from tests.world.clock import START
+from tests.world.company import CUSTOMER, Desk
+from tests.world.oracle import Oracle
+from tests.world.remote import MemorySystem
+from tests.world.series import occurrence_start, slots
+from tests.world.steps import Act, Token
+
+_ZONES = ("Asia/Shanghai", "Europe/Berlin", "America/New_York")
+_RESPONSES = tuple(Response)
+_WORDS = ("Besuch Müller GmbH", "客户拜访：王先生", "Demo 🚗, Werk 2", "Reparatur \\ Abholung")
+
+
+def act(step: Act, desk: Desk, system: MemorySystem, oracle: Oracle) -> None:
+    """Do what ``step`` says; nothing if its appointment is not there."""
+    if step.verb in _BIRTHS:
+        _bear(step, desk, system, oracle)
+    elif step.verb == "purge":
+        oracle.purged(desk.name, _tokens(system, system.purge(system.clock.now())))
+    elif step.verb == "put back":
+        _put_back(step, system, oracle)
+    else:
+        found = keys_of(system, step.token)
+        if found:
+            _ACTS[step.verb](step, desk, found[step.n % len(found)], system, oracle)
+
+
+def token_of(appointment: Appointment) -> Token:
+    """The token of an appointment, the first word of its title; empty if it has no title."""
+    return appointment.title.partition(" ")[0]
+
+
+def keys_of(system: MemorySystem, token: Token) -> list[Key]:
+    """The keys of the items that carry ``token``, in the order of their times."""
+    shown = [(key, system.reads(key)) for key in system.items]
+    found = [(str(held.when), key) for key, held in shown if token_of(held) == token]
+    return [key for _, key in sorted(found)]
+
+
+def slot_of(system: MemorySystem, key: Key) -> str:
+    """Which occurrence an item stands for, by its marker; empty if for all."""
+    marker = Marker.parse(str(system.foreign(key).get("marker", "")))
+    return marker.slot if marker is not None else ""
+
+
+def _tokens(system: MemorySystem, buried: list[Key]) -> set[Token]:
+    return {token_of(system.reads_of(system.buried[key])) for key in buried}
+
+
+def _time(n: int, *, past: bool = False) -> Timed:
+    """A time of its own for each ``n``, at whole quarters, at least a week ahead (or behind)."""
+    day = START.replace(tzinfo=None) + timedelta(days=-20 if past else 8 + n % 60)
+    start = day.replace(hour=6, minute=0) + timedelta(minutes=15 * (n % 40))
+    return Timed(start, start + timedelta(minutes=15 * (1 + n % 5)), _ZONES[n % 3])
+
+
+def _title(token: Token, n: int) -> str:
+    return f"{token} n{n} {_WORDS[n % 4]}"
+
+
+def _bear(step: Act, desk: Desk, system: MemorySystem, oracle: Oracle) -> None:
+    if step.verb == "series" and not desk.fidelity.recurrence:
+        return
+    made = Appointment(_time(step.n, past=step.verb == "past"), title=_title(step.token, step.n))
+    if step.verb != "lunch":
+        made = replace(
+            made,
+            location=f"L{step.n} 上海",
+            attendees=(Attendee(CUSTOMER, "王先生"),),
+            customer=Customer("Kunde AG", "", CUSTOMER),
+            owner=step.other if desk.person == "" else desk.person,
+        )
+    if step.verb == "series":
+        made = replace(made, recurrence=Recurrence(("FREQ=WEEKLY;COUNT=6",)))
+    key = system.person_create(made, x_origin=step.token)
+    oracle.born(step.token, desk.name, step.verb, key)
+
+
+def _edit(change: Callable[[Act, Appointment], Appointment]) -> _Doing:
+    """An act that changes the item in front of the person."""
+
+    def doing(step: Act, desk: Desk, key: Key, system: MemorySystem, oracle: Oracle) -> None:
+        slot = slot_of(system, key)
+        before = system.reads(key)
+        system.person_edit(key, lambda held: change(step, held))
+        oracle.edited(desk.name, step.token, slot, before, system.reads(key))
+
+    return doing
+
+
+def _move(step: Act, held: Appointment) -> Appointment:
+    """Another time; the time of a whole series stays, its occurrences are moved singly."""
+    return held if held.recurrence else replace(held, when=_time(step.n))
+
+
+def _answer(step: Act, held: Appointment) -> Appointment:
+    """The first attendee answers anew."""
+    if not held.attendees:
+        return held
+    first, *rest = held.attendees
+    answered = replace(first, response=_RESPONSES[step.n % len(_RESPONSES)])
+    return replace(held, attendees=(answered, *rest))
+
+
+def _invite(step: Act, held: Appointment) -> Appointment:
+    guest = Attendee(f"gast{step.n}@kunde.example", "")
+    return replace(held, attendees=(*held.attendees, guest))
+
+
+def _own(held: Appointment, slot: str, **own: Value) -> Appointment:
+    """``held`` with ``own`` values for one of its occurrences."""
+    values = {**dict((held.override(slot) or Override()).values), **own}
+    overrides = {**dict(held.overrides), slot: Override(tuple(values.items()))}
+    return replace(held, overrides=tuple(overrides.items()))
+
+
+def _slot(step: Act, held: Appointment) -> str | None:
+    """The occurrence that an act on a series is about; ``None`` if none is left."""
+    living = [slot for slot in slots(held) if not (held.override(slot) or Override()).deleted]
+    return living[step.n % len(living)] if living and held.recurrence else None
+
+
+def _move_occurrence(step: Act, held: Appointment) -> Appointment:
+    slot = _slot(step, held)
+    if slot is None or not isinstance(held.when, Timed):
+        return held if held.recurrence else _move(step, held)
+    start = occurrence_start(slot) + timedelta(minutes=15 * (1 + step.n % 40))
+    return _own(held, slot, when=Timed(start, start + held.when.duration, held.when.zone))
+
+
+def _retitle_occurrence(step: Act, held: Appointment) -> Appointment:
+    slot = _slot(step, held)
+    title = _title(step.token, step.n)
+    return replace(held, title=title) if slot is None else _own(held, slot, title=title)
+
+
+def _drop_occurrence(step: Act, desk: Desk, key: Key, system: MemorySystem, oracle: Oracle) -> None:
+    """One occurrence does not take place: an exception, or the deletion of its row."""
+    before, slot = system.reads(key), slot_of(system, key)
+    if slot:
+        system.person_delete(key)
+        oracle.dropped(desk.name, step.token, slot)
+        return
+    victim = _slot(step, before)
+    if victim is None:
+        return
+    gone = {**dict(before.overrides), victim: Override(deleted=True)}
+    system.person_edit(key, lambda held: replace(held, overrides=tuple(gone.items())))
+    oracle.edited(desk.name, step.token, "", before, system.reads(key))
+
+
+def _split(step: Act, desk: Desk, key: Key, system: MemorySystem, oracle: Oracle) -> None:
+    """This and all following: the series ends before an occurrence, another begins there."""
+    before = system.reads(key)
+    days = slots(before)
+    if before.recurrence is None or len(days) < 3 or not isinstance(before.when, Timed):
+        return
+    cut = days[1 + step.n % (len(days) - 2)]
+    last = occurrence_start(days[days.index(cut) - 1])
+    until = to_utc(last, before.when.zone).astimezone(UTC)
+    kept = tuple((slot, own) for slot, own in before.overrides if slot < cut)
+    ended = Recurrence((f"FREQ=WEEKLY;UNTIL={until:%Y%m%dT%H%M%SZ}",))
+    system.person_edit(key, lambda held: replace(held, recurrence=ended, overrides=kept))
+    oracle.split(desk.name, step.token, cut, before, system.reads(key))
+    start = occurrence_start(cut)
+    rest = replace(
+        before,
+        when=Timed(start, start + before.when.duration, before.when.zone),
+        title=_title(step.other, step.n),
+        recurrence=Recurrence((f"FREQ=WEEKLY;COUNT={len(days) - days.index(cut)}",)),
+        overrides=(),
+    )
+    made = system.person_create(rest, x_origin=step.other)
+    oracle.born(step.other, desk.name, "split", made)
+
+
+def _duplicate(step: Act, desk: Desk, key: Key, system: MemorySystem, oracle: Oracle) -> None:
+    """A copy with marker, UID and all, renamed before it is saved."""
+    if slot_of(system, key):
+        return
+    title = _title(step.other, step.n)
+    twin = system.person_duplicate(key, lambda held: replace(held, title=title))
+    oracle.born(step.other, desk.name, oracle.sort_of(step.token), twin)
+
+
+def _move_key(step: Act, desk: Desk, key: Key, system: MemorySystem, oracle: Oracle) -> None:
+    oracle.rekeyed(desk.name, key, system.person_move_key(key))
+
+
+def _plant(step: Act, desk: Desk, key: Key, system: MemorySystem, oracle: Oracle) -> None:
+    name, value = f"x-plant-{step.n}", f"{step.token}, \\{step.n} 紫"
+    system.person_plant(key, name, value)
+    oracle.planted(desk.name, key, name, value)
+
+
+def _delete(step: Act, desk: Desk, key: Key, system: MemorySystem, oracle: Oracle) -> None:
+    if slot_of(system, key):
+        _drop_occurrence(step, desk, key, system, oracle)
+        return
+    shown = system.reads(key)
+    system.person_delete(key)
+    oracle.ended(desk.name, step.token, shown)
+
+
+def _cancel(step: Act, desk: Desk, key: Key, system: MemorySystem, oracle: Oracle) -> None:
+    if slot_of(system, key) or system.reads(key).status is Status.CANCELLED:
+        return
+    shown = system.reads(key)
+    system.person_edit(key, lambda held: replace(held, status=Status.CANCELLED))
+    oracle.ended(desk.name, step.token, shown)
+
+
+def _put_back(step: Act, system: MemorySystem, oracle: Oracle) -> None:
+    """A phone that was away puts a deleted item back as it was."""
+    lost = [k for k in system.buried if token_of(system.reads_of(system.buried[k])) == step.token]
+    if lost and not keys_of(system, step.token):
+        system.person_put_back(lost[step.n % len(lost)])
+        oracle.put_back(step.token)
+
+
+_Doing = Callable[[Act, Desk, Key, MemorySystem, Oracle], None]
+_BIRTHS = frozenset({"visit", "lunch", "series", "past"})
+_ACTS: dict[str, _Doing] = {
+    "retitle": _edit(lambda step, held: replace(held, title=_title(step.token, step.n))),
+    "move": _edit(_move),
+    "place": _edit(lambda step, held: replace(held, location=f"L{step.n} 展厅")),
+    "note": _edit(lambda step, held: replace(held, description=f"N{step.n}\n第二行 🙂")),
+    "answer": _edit(_answer),
+    "invite": _edit(_invite),
+    "hand over": _edit(lambda step, held: replace(held, owner=step.other)),
+    "move occurrence": _edit(_move_occurrence),
+    "retitle occurrence": _edit(_retitle_occurrence),
+    "drop occurrence": _drop_occurrence,
+    "split": _split,
+    "duplicate": _duplicate,
+    "move key": _move_key,
+    "plant": _plant,
+    "delete": _delete,
+    "cancel": _cancel,
+}

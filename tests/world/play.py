@@ -1,0 +1,161 @@
+"""Playing steps against a deployment, letting it come to rest, judging, and shrinking."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from random import Random
+from typing import Protocol
+
+from syncd.core.state import AppointmentId, Record
+from tests.world import people
+from tests.world.clock import WorldClock
+from tests.world.company import Company
+from tests.world.faults import clear, is_clear, set_weather
+from tests.world.oracle import Oracle
+from tests.world.remote import MemorySystem
+from tests.world.steps import Act, Cycle, Expire, Kill, Pass, Restart, Step, Weather
+from tests.world.verdict import Verdict
+
+REST = 30
+"""Cycles after which a deployment must have come to rest; each is one poll."""
+
+POLL = 60
+"""Seconds between cycles at rest."""
+
+RELEASE = 25 * 3600
+"""Seconds after which everything that was set aside is tried again."""
+
+
+class Killed(Exception):
+    """The daemon died, as :meth:`Deployment.kill_at` had asked; remotes and store stand as is."""
+
+
+class Deployment(Protocol):
+    """A whole syncd in one thread, on the channels of a :class:`Stage`."""
+
+    @property
+    def channels(self) -> Mapping[str, MemorySystem]:
+        """The remotes, by channel."""
+        ...
+
+    def cycle(self) -> None:
+        """Observe every channel, settle what is due, write what is owed. Raises ``Killed``."""
+        ...
+
+    def kill_at(self, step: int) -> None:
+        """The next cycle dies at its ``step``-th point (a write, a transaction, …), if it has one.
+
+        Afterwards nothing is armed any more, whether or not it died.
+        """
+        ...
+
+    def restart(self, backup: bool = False) -> None:
+        """Start anew from the store, or from the last backup of it (made by the deployment)."""
+        ...
+
+    def records(self) -> Iterable[tuple[AppointmentId, Record]]:
+        """All of history, as it stands in the store."""
+        ...
+
+
+class Stage:
+    """The remotes of a company, its people and their diary, before a deployment is there."""
+
+    def __init__(self, company: Company, seed: int) -> None:
+        self.company = company
+        self.clock = WorldClock()
+        self.oracle = Oracle(company)
+        self.systems: dict[str, MemorySystem] = {}
+        for desk in company.desks:
+            chance = Random(f"{seed}/{desk.name}")
+            self.systems[desk.name] = MemorySystem(desk.name, desk.abilities, self.clock, chance)
+        self._disturbed = False
+
+    def run(self, step: Step, deployment: Deployment) -> None:
+        """Take one step."""
+        match step:
+            case Act(channel=channel):
+                desk = self.company.desk(channel)
+                people.act(step, desk, self.systems[channel], self.oracle)
+            case Weather(channel=channel):
+                set_weather(step, self.systems[channel])
+            case Expire(channel=channel, remade=remade):
+                system = self.systems[channel]
+                (system.remake if remade else system.expire_cursors)()
+            case Pass(seconds=seconds):
+                self.clock.advance(seconds)
+            case Kill(at=at):
+                self._disturbed = True
+                deployment.kill_at(at)
+            case Restart(backup=backup):
+                self._disturbed = True
+                deployment.restart(backup)
+            case Cycle():
+                self.cycle(deployment)
+
+    def cycle(self, deployment: Deployment) -> None:
+        """One cycle; a daemon that dies is started again."""
+        calm = not self._disturbed and all(map(is_clear, self.systems.values()))
+        try:
+            deployment.cycle()
+        except Killed:
+            calm = False
+            deployment.restart()
+        self._disturbed = False
+        self.oracle.recorded(deployment.records())
+        self.oracle.looked(calm=calm)
+
+    def come_to_rest(self, deployment: Deployment) -> list[str]:
+        """Clear weather, nobody edits: cycles until one writes nothing, twice a day apart."""
+        for system in self.systems.values():
+            clear(system)
+        for _ in range(2):
+            if not self._quieten(deployment):
+                return [f"1: still writing after {REST} cycles"]
+            self.clock.advance(RELEASE)
+        before = self._writes()
+        self.cycle(deployment)
+        return [] if self._writes() == before else ["1: a further cycle writes again"]
+
+    def _quieten(self, deployment: Deployment) -> bool:
+        quiet = 0
+        for _ in range(REST):
+            before = self._writes()
+            self.cycle(deployment)
+            self.clock.advance(POLL)
+            quiet = quiet + 1 if self._writes() == before else 0
+            if quiet == 3:
+                return True
+        return False
+
+    def _writes(self) -> int:
+        return sum(system.writes for system in self.systems.values())
+
+
+Deploy = Callable[[Stage], Deployment]
+"""Makes a deployment for a stage: a connector for each system, ``company`` as its policy."""
+
+
+def play(steps: Sequence[Step], company: Company, deploy: Deploy, seed: int = 0) -> list[str]:
+    """Play ``steps``, let everything come to rest; the complaints."""
+    stage = Stage(company, seed)
+    deployment = deploy(stage)
+    for step in steps:
+        stage.run(step, deployment)
+    return stage.come_to_rest(deployment) + Verdict(stage.oracle, stage.systems).complaints()
+
+
+def shrink(steps: Sequence[Step], fails: Callable[[Sequence[Step]], bool]) -> list[Step]:
+    """As few of ``steps`` as still fail (delta debugging: ever smaller pieces are left out)."""
+    left = list(steps)
+    size = len(left) // 2
+    while size:
+        start = 0
+        while start < len(left):
+            fewer = left[:start] + left[start + size :]
+            if fails(fewer):
+                left = fewer
+            else:
+                start += size
+        size //= 2
+    return left

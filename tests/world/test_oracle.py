@@ -1,0 +1,83 @@
+"""The oracle, tried on a toy: silent when it works, loud for every way in which it is broken."""
+
+from __future__ import annotations
+
+from functools import partial
+from random import Random
+
+import pytest
+
+from tests.world.company import CALENDARS, CRMS, Company, Desk, a_company
+from tests.world.faults import storm
+from tests.world.mirror import FAULTS, Mirror
+from tests.world.play import play, shrink
+from tests.world.steps import Act, Cycle, Expire, Step
+
+SIMPLE = frozenset(
+    {"visit", "lunch", "retitle", "move", "place", "note", "answer", "delete", "plant"}
+)
+COMPANY = Company(
+    (
+        Desk(name="crm", abilities=CRMS[0]),
+        Desk(name="cal1", abilities=CALENDARS[0]),
+        Desk(name="cal2", abilities=CALENDARS[2]),
+    ),
+    ("cal1", "crm", "cal2"),
+)
+
+
+def _fair(seed: int, acts: int = 40) -> list[Step]:
+    """A storm without weather, and only of what the toy understands."""
+    steps = storm(seed, COMPANY, acts, faults=False)
+    simple = [s for s in steps if not isinstance(s, Act) or s.verb in SIMPLE]
+    rivals: list[Step] = [
+        Act("place", "crm", "t1", 901),
+        Act("place", "cal1", "t1", 902),
+        Cycle(),
+        Cycle(),
+        Cycle(),
+    ]
+    ends: list[Step] = [Cycle()] * 4
+    return [*ends, Act("visit", "crm", "t1", 900), *ends, *rivals, *simple[1:]]
+
+
+@pytest.mark.parametrize("seed", range(25))
+def test_a_play_that_goes_well_is_not_complained_of(seed: int) -> None:
+    assert play(_fair(seed), COMPANY, Mirror, seed) == []
+
+
+@pytest.mark.parametrize(("fault", "complaint"), FAULTS.items(), ids=FAULTS)
+def test_each_way_to_be_broken_is_found(fault: str, complaint: str) -> None:
+    found = [
+        line
+        for seed in range(12)
+        for line in play(_fair(seed), COMPANY, partial(Mirror, fault=fault), seed)
+    ]
+    assert [line for line in found if line.startswith(complaint)]
+
+
+def test_a_storm_is_the_same_each_time() -> None:
+    for seed in range(20):
+        company = a_company(Random(seed))
+        assert a_company(Random(seed)) == company
+        assert storm(seed, company) == storm(seed, company)
+        assert storm(seed, company) != storm(seed + 1, company)
+
+
+def test_storms_have_everything() -> None:
+    steps = [s for seed in range(60) for s in storm(seed, a_company(Random(seed)))]
+    verbs = {step.verb for step in steps if isinstance(step, Act)}
+    assert len(verbs) == 22
+    assert {type(step).__name__ for step in steps} == {
+        *("Act", "Weather", "Expire", "Pass", "Cycle", "Kill", "Restart")
+    }
+    assert {step.remade for step in steps if isinstance(step, Expire)} == {True, False}
+
+
+def test_a_failing_play_shrinks_to_what_matters() -> None:
+    broken = partial(Mirror, fault="tells secrets")
+    steps = next(s for s in map(_fair, range(50)) if play(s, COMPANY, broken))
+    fewest = shrink(steps, lambda left: bool(play(left, COMPANY, broken)))
+    (only,) = fewest
+    assert isinstance(only, Act)
+    assert only.verb == "lunch"

@@ -1,0 +1,238 @@
+"""After a play has come to rest: what must hold, checked on the remotes and the diary alone.
+
+Each complaint begins with the invariant it is about. An empty list is a pass.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from syncd.core.fidelity import project
+from syncd.core.model import Appointment, Status, Value
+from syncd.core.paths import DELETED, Path, get
+from syncd.core.state import AppointmentId, Key, Marker
+from tests.world.company import CRM, Desk
+from tests.world.oracle import Edit, Oracle, value_in
+from tests.world.people import slot_of, token_of
+from tests.world.remote import MemorySystem
+from tests.world.series import occurrence, slots
+from tests.world.steps import Token
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """One item at the end."""
+
+    key: Key
+    token: Token
+    slot: str
+    reads: Appointment
+
+
+class Verdict:
+    """Looks at the remotes of ``oracle``'s company as they are now."""
+
+    def __init__(self, oracle: Oracle, systems: Mapping[str, MemorySystem]) -> None:
+        self._oracle = oracle
+        self._systems = systems
+        self._shown = {name: _shown(system) for name, system in systems.items()}
+
+    def complaints(self) -> list[str]:
+        """Everything that does not hold."""
+        return [
+            *self._mails(),
+            *self._strangers(),
+            *self._twins(),
+            *self._existence(),
+            *self._equality(),
+            *self._lost_edits(),
+            *self._priorities(),
+            *self._stripped(),
+        ]
+
+    def _mails(self) -> Iterator[str]:
+        for name, system in self._systems.items():
+            if system.mails:
+                yield f"5: {system.mails} mails went out from {name}"
+
+    def _strangers(self) -> Iterator[str]:
+        for name, items in self._shown.items():
+            for item in items:
+                if item.token not in self._oracle.births:
+                    yield f"6: {name} holds {item.key}, which nobody made"
+
+    def _twins(self) -> Iterator[str]:
+        for name, items in self._shown.items():
+            counted = Counter((item.token, item.slot) for item in items)
+            for (token, slot), number in counted.items():
+                if number > 1:
+                    yield f"3: {name} holds {token} {slot} {number} times"
+            whole = {item.token for item in items if not item.slot}
+            rows = {item.token for item in items if item.slot}
+            for token in sorted(whole & rows):
+                yield f"3: {name} holds {token} whole and in rows"
+
+    def _existence(self) -> Iterator[str]:
+        for token, birth in self._oracle.births.items():
+            endings = [each for each in self._oracle.endings if each.token == token]
+            lives = {name for name in self._systems if self._lives(name, token)}
+            if birth.sort == "lunch":
+                yield from self._private(token, birth.channel, lives, ended=bool(endings))
+                continue
+            required, allowed = self._places(token)
+            excused = {name for name, each in self._oracle.excused if each == token}
+            if endings and not all(each.contested for each in endings):
+                for name in sorted(lives):
+                    yield f"4: {token} was ended and lives in {name}"
+            elif not endings or lives:
+                for name in sorted(required - lives - excused):
+                    yield f"4: {token} lives and is not in {name}"
+                for name in sorted(lives - allowed):
+                    yield f"4: {token} does not belong in {name}"
+
+    def _private(self, token: Token, home: str, lives: set[str], *, ended: bool) -> Iterator[str]:
+        if home not in lives and not ended:
+            yield f"4: {token} is private and no longer in {home}"
+        for name in sorted(lives - {home}):
+            yield f"4: {token} is private and in {name}"
+
+    def _places(self, token: Token) -> tuple[set[str], set[str]]:
+        """The channels that must hold a living appointment, and those that may."""
+        birth = self._oracle.births[token]
+        record = next((item.reads for item in self._items(CRM, token)), None)
+        taking_part: set[str] = set()
+        if record is not None:
+            taking_part = {record.owner, *(each.email for each in record.attendees)}
+        desks = self._oracle.company.desks
+        required = {d.name for d in desks if not d.person or d.person in taking_part}
+        handed = any(e.token == token and e.path[-1] == "owner" for e in self._oracle.edits)
+        if not handed:
+            required.add(birth.channel)
+        return required, required | {birth.channel}
+
+    def _equality(self) -> Iterator[str]:
+        for token in self._oracle.births:
+            held = [
+                (desk, item)
+                for desk in self._oracle.company.desks
+                for item in self._items(desk.name, token)
+                if item.reads.status is not Status.CANCELLED
+            ]
+            series = next((each for each in held if each[1].reads.recurrence is not None), None)
+            first = series or next(iter(held), None)
+            if first is None:
+                continue
+            for other in held:
+                if not _equal(first, other):
+                    names = f"{first[0].name} and {other[0].name}"
+                    yield f"1: {token} {other[1].slot} differs in {names}"
+            if series is not None:
+                yield from self._missing_rows(token, series[1].reads)
+
+    def _missing_rows(self, token: Token, series: Appointment) -> Iterator[str]:
+        living = {
+            s for s in slots(series) if value_in(series, "", ("overrides", s, DELETED)) is None
+        }
+        for desk in self._oracle.company.desks:
+            rows = {item.slot for item in self._items(desk.name, token)}
+            if rows and not desk.fidelity.recurrence and rows != living:
+                yield f"1: {desk.name} has other occurrences of {token} than its series"
+
+    def _lost_edits(self) -> Iterator[str]:
+        for edit in self._oracle.edits:
+            if self._oracle.is_superseded(edit) or self._ended(edit.token):
+                continue
+            if not (self._holds(edit) or self._oracle.is_on_record(edit, self._ids(edit.token))):
+                yield f"2: {edit.channel} set {edit.path} of {edit.token} to {edit.after!r}: lost"
+
+    def _priorities(self) -> Iterator[str]:
+        for edit in self._oracle.edits:
+            place = (edit.token, edit.path)
+            rivals = [e for e in self._oracle.edits if (e.token, e.path) == place]
+            if any(e.look > edit.look for e in rivals) or not self._oracle.was_calm(edit):
+                continue
+            last = {e.channel: e for e in rivals if e.look == edit.look}
+            best = min(last, key=self._oracle.company.ranking.index)
+            alive = not any(each.token == edit.token for each in self._oracle.endings)
+            if last[best] is edit and alive and len(last) > 1 and not self._holds(edit):
+                losers = sorted(set(last) - {best})
+                yield f"rule: {best} ranks above {losers} at {edit.path} of {edit.token} and lost"
+
+    def _stripped(self) -> Iterator[str]:
+        for plant in self._oracle.plants:
+            system = self._systems[plant.channel]
+            if plant.key not in system.items or plant.key in system.buried:
+                continue
+            if system.foreign(plant.key).get(plant.name) != plant.value:
+                yield f"8: {plant.channel} lost {plant.name} of {plant.key}"
+
+    def _items(self, channel: str, token: Token) -> list[Shown]:
+        return [item for item in self._shown[channel] if item.token == token]
+
+    def _lives(self, channel: str, token: Token) -> bool:
+        found = self._items(channel, token)
+        return any(item.reads.status is not Status.CANCELLED for item in found)
+
+    def _ended(self, token: Token) -> bool:
+        """Whether an appointment was ended by people and lives nowhere."""
+        if not any(each.token == token for each in self._oracle.endings):
+            return False
+        return not any(self._lives(name, token) for name in self._systems)
+
+    def _holds(self, edit: Edit) -> bool:
+        """Whether the value of ``edit`` is what its channel shows, or any if it lost the copy."""
+        own = self._items(edit.channel, edit.token)
+        channels = [edit.channel] if own else list(self._systems)
+        return any(
+            self._oracle.agree(edit, value, name)
+            for name in channels
+            for value in self._values(name, edit.token, edit.path)
+        )
+
+    def _values(self, channel: str, token: Token, path: Path) -> Iterator[Value]:
+        """What a channel shows at a filed path."""
+        items = self._items(channel, token)
+        slot = path[1] if path[0] == "overrides" else ""
+        rows = [item for item in items if item.slot]
+        if slot and rows:
+            here = [item for item in rows if item.slot == slot]
+            if path[2] == DELETED:
+                yield None if here else True
+            else:
+                yield from (value_in(item.reads, slot, path) for item in here)
+            return
+        yield from (
+            value_in(item.reads, "", path) if slot else get(item.reads, path) for item in items
+        )
+
+    def _ids(self, token: Token) -> set[AppointmentId]:
+        """Under which ids the daemon knows an appointment, by the marks on its copies."""
+        marks = (
+            Marker.parse(str(item.property("marker")))
+            for system in self._systems.values()
+            for held in (system.items, system.buried)
+            for key, item in held.items()
+            if token_of(system.reads_of(item)) == token
+        )
+        return {mark.appointment for mark in marks if mark is not None}
+
+
+def _shown(system: MemorySystem) -> list[Shown]:
+    found = [(key, system.reads(key)) for key in system.items]
+    return [Shown(key, token_of(held), slot_of(system, key), held) for key, held in found]
+
+
+def _equal(one: tuple[Desk, Shown], two: tuple[Desk, Shown]) -> bool:
+    """Whether two copies can be projections of one appointment."""
+    (ours, first), (theirs, second) = one, two
+    if first.slot != second.slot and not first.slot and first.reads.recurrence is not None:
+        if second.slot not in slots(first.reads):
+            return False
+        reads = occurrence(first.reads, second.slot)
+    elif first.slot != second.slot:
+        return True
+    else:
+        reads = first.reads
+    return project(reads, theirs.fidelity) == project(second.reads, ours.fidelity)
