@@ -62,9 +62,13 @@ def draw_up(
     for start in range(0, len(ids), CHUNK):
         cases = store.cases(bridge, ids[start : start + CHUNK], moment.now)
         cases = [_prepared(case, dying) for case in cases]
-        for case in seed_splits(cases, policy, moment):
-            _count_moves(case, draw)
-            draw.plans.append(settle(case, policy, moment))
+        for seeded in seed_splits(cases, policy, moment):
+            _count_moves(seeded.case, draw)
+            plan = settle(seeded.case, policy, moment)
+            if seeded.record is not None:
+                records = (seeded.record, *plan.records)
+                plan = replace(plan, moved=(*plan.moved, *seeded.moved), records=records)
+            draw.plans.append(plan)
     return draw
 
 
@@ -178,7 +182,7 @@ _AGAINST = frozenset({Kind.CONFLICT, Kind.PUT_BACK, Kind.OVERWRITTEN})
 
 
 def _own(policy: Policy, channel: str, path: Path) -> tuple[str, Path]:
-    """A path in a copy's own terms: where a channel has no series, an override is a copy's field."""
+    """A path in a copy's own terms: without series, an override is a field of its row."""
     found = policy.channels.get(channel)
     if found is None or found.fidelity.recurrence or path[0] != "overrides":
         return WHOLE, path
@@ -199,12 +203,11 @@ def _count_moves(case: Case, draw: Draw) -> None:
         if seen is None or not isinstance(seen.observation, Present):
             continue
         copy = seen.observation.copy
-        if copy is not settled.copy and copy.reads.when != settled.copy.reads.when:
-            if not any(
-                intent.write.content is not None and intent.write.content.when == copy.reads.when
-                for intent in case.intents
-            ):
-                draw.moved[place[0]] += 1
+        if copy is settled.copy or copy.reads.when == settled.copy.reads.when:
+            continue
+        contents = [intent.write.content for intent in case.intents]
+        if not any(each is not None and each.when == copy.reads.when for each in contents):
+            draw.moved[place[0]] += 1
 
 
 def _operation(write: Write) -> str:

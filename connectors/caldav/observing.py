@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from connectors.caldav.client import (
     Answer,
     Counter,
+    NotThere,
     TooLarge,
     Transport,
     read_error,
@@ -149,13 +150,25 @@ class Reader:
                 members = [member for page in pages for member in page.members]
                 return members, self._make_cursor("token", pages[-1].token)
         ctag = self._ctag() if self.calendar.ctag else ""
-        listed = self._parsed(self._send("PROPFIND", LISTING, "1")).members
+        listed = self._own_and_members(self._send("PROPFIND", LISTING, "1"))
         self.syncs = False
         return list(listed), self._make_cursor("ctag", ctag)
 
     def _ctag(self) -> str:
-        members = self._parsed(self._send("PROPFIND", CTAG, "0")).members
-        return members[0].text(S + "getctag") if members else ""
+        return self._own_and_members(self._send("PROPFIND", CTAG, "0"))[0].text(S + "getctag")
+
+    def _own_and_members(self, answer: Answer) -> tuple[Member, ...]:
+        """The collection's own response and those of its members.
+
+        Xandikos 0.4 answers for a calendar that is gone with a 207 in which only its own
+        response says 404 (seen): that is no empty calendar (invariant 4).
+        """
+        members = self._parsed(answer).members
+        path = self.calendar.path.rstrip("/")
+        own = [member for member in members if member.key.rstrip("/") == path]
+        if not own or own[0].status not in (0, 200):
+            raise NotThere(f"{self.calendar.path} is not there")
+        return (own[0], *(member for member in members if member is not own[0]))
 
     def _pages(self, token: str, *, with_data: bool) -> Iterator[Multistatus]:
         """The pages of a sync report; none where the server has no such report or token."""

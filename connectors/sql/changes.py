@@ -102,10 +102,14 @@ def bound(
 
 def in_window(when: When, window: Window, zone: str) -> bool:
     """Whether an appointment touches the window."""
-    if isinstance(when, AllDay):
-        start, end = midnight(when.start, zone), midnight(when.end, zone)
-    else:
-        start, end = to_utc(when.start, when.zone, zone), to_utc(when.end, when.zone, zone)
+    try:
+        if isinstance(when, AllDay):
+            start, end = midnight(when.start, zone), midnight(when.end, zone)
+        else:
+            start, end = to_utc(when.start, when.zone, zone), to_utc(when.end, when.zone, zone)
+    except OverflowError:
+        # The first or the last day of the calendar, where some programs keep "no date".
+        return False
     return start < window.end and end >= window.start
 
 

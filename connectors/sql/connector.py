@@ -18,7 +18,7 @@ from connectors.sql.options import Options, read_options
 from connectors.sql.rows import Rows, marks_table
 from connectors.sql.table import Layout, read_layout
 from connectors.sql.translate import BadRow, Translator
-from connectors.sql.wire import Row, parse_row, row_text
+from connectors.sql.wire import Row, parse_row
 from connectors.sql.writes import Writes, made_key
 from syncd.connector import (
     Collection,
@@ -156,7 +156,7 @@ class SqlConnector:
         except BadRow as error:
             raise Rejected(f"the row {key} cannot be read: {error}") from None
         reader = Reader(self._mapping, self._translator, "")
-        return reader.copy(key, version, row_text(row), row, reads)
+        return reader.copy(key, version, wire, row, reads)
 
     def check(self) -> Health:
         """Sign in, find the table, compare clocks and look at rights; writes nothing."""
@@ -317,7 +317,10 @@ class _Open:
 
     def values(self, content: Appointment, reading: Appointment | None) -> dict[str, object]:
         """What to bind, see ``Translator.write``."""
-        return self._translator.write(content, reading, self.layout.columns, self.fidelity)
+        try:
+            return self._translator.write(content, reading, self.layout.columns, self.fidelity)
+        except OverflowError:
+            raise Rejected("the time is out of the range of the calendar") from None
 
     def written(self, row: Row) -> Written:
         """The result of a write, from the row as its transaction shows it."""

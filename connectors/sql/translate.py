@@ -25,7 +25,7 @@ from connectors.sql.lists import (
 )
 from connectors.sql.times import Clock
 from connectors.sql.values import USUAL, ValueTable, plain_text, value_table
-from connectors.sql.wire import Row
+from connectors.sql.wire import LARGEST, Row
 from syncd.connector import TableMapping
 from syncd.core.fidelity import Fidelity, project
 from syncd.core.model import AllDay, Appointment, Customer, Person, Timed, When, clean_text
@@ -298,6 +298,13 @@ def bind_text(text: str | None, column: Column) -> Any:
     return text
 
 
+def _whole_number(text: str) -> int:
+    number = int(text)
+    if abs(number) > LARGEST:
+        raise ValueError
+    return number
+
+
 def _truth(text: str) -> bool:
     if text.lower() not in _TRUE and text.lower() not in _FALSE:
         raise ValueError
@@ -312,7 +319,7 @@ _TRUE = frozenset({"1", "true", "t", "yes", "y", "on"})
 _FALSE = frozenset({"0", "false", "f", "no", "n", "off", ""})
 
 _CONVERSIONS: Mapping[Kind, Callable[[str], Any]] = {
-    Kind.INTEGER: int,
+    Kind.INTEGER: _whole_number,
     Kind.NUMBER: Decimal,
     Kind.BOOLEAN: _truth,
     Kind.UUID: UUID,

@@ -23,6 +23,9 @@ Row: TypeAlias = dict[str, Any]
 MARKER = "@marker"
 """The key of the marker from the marker table; no column has such a name in a mapping."""
 
+LARGEST = 2**63 - 1
+"""The largest whole number that a database's column holds."""
+
 _encoder = json.JSONEncoder(sort_keys=True, ensure_ascii=False, separators=(",", ":"))
 
 
@@ -106,7 +109,8 @@ def row_key(text: str, python_type: type) -> Any:
     """A key as its column wants it, ``None`` if no row can have such a key."""
     try:
         if python_type is int:
-            return int(text) if str(int(text)) == text else None
+            number = int(text)
+            return number if str(number) == text and abs(number) <= LARGEST else None
         if python_type is UUID:
             return UUID(text)
     except ValueError:

@@ -76,7 +76,7 @@ def named_file(name: str, kind: str, folder: Path) -> tuple[TomlFile, bool]:
     own = folder / kind / f"{name}.toml"
     if own.is_file():
         return read_toml(own), False
-    shipped = _shipped(kind)
+    shipped = shipped_files(kind)
     if name not in shipped:
         message = f'there is no "{shown(name)}" in {kind}'
         known = set(shipped) | {each.stem for each in (folder / kind).glob("*.toml")}
@@ -85,9 +85,17 @@ def named_file(name: str, kind: str, folder: Path) -> tuple[TomlFile, bool]:
     return parse_toml(text, f"{kind}/{name}.toml"), True
 
 
-def _shipped(kind: str) -> dict[str, Path]:
-    """The shipped files by name. ``mappings`` holds data only, so it is no regular package."""
+def shipped_files(kind: str) -> dict[str, Path]:
+    """The TOML files that syncd ships in ``kind`` (``mappings`` or ``mappings/rules``), by name.
+
+    ``mappings`` has no code, so it is a namespace package. ``importlib.resources`` refuses one
+    that setuptools installed as editable, whose path has an entry that is no folder.
+    """
     spec = find_spec("mappings")
-    below = kind.split("/")[1:]
-    folders = [Path(place, *below) for place in (spec and spec.submodule_search_locations) or ()]
-    return {each.stem: each for folder in folders for each in folder.glob("*.toml")}
+    places = [] if spec is None else list(spec.submodule_search_locations or ())
+    found: dict[str, Path] = {}
+    for place in places:
+        folder = Path(place).joinpath(*kind.split("/")[1:])
+        for path in sorted(folder.glob("*.toml")):
+            found.setdefault(path.stem, path)
+    return found

@@ -54,7 +54,7 @@ def claims_of(here: Here, agreement: Agreement, policy: Policy, moment: Moment) 
     for path, raw in here.changes.items():
         if path[0] not in fields and path[0] != "overrides":
             continue
-        if raw == get(view.shown, path):
+        if raw == view.shown(path):
             continue
         claims.append(_claim(here, agreement, view, path, raw))
     return claims
@@ -141,18 +141,24 @@ class _View:
 
     channel: Channel
     full: Appointment
-    shown: Appointment
 
     @classmethod
     def of(cls, here: Here, agreement: Agreement, policy: Policy) -> _View:
         whole = given(here.channel, agreement.appointment, policy, agreement.born)
         slot = here.place[1]
         full = whole if slot == WHOLE else (occurrence(whole, slot) or whole)
-        return cls(here.channel, full, project(full, here.channel.fidelity))
+        return cls(here.channel, full)
+
+    def shown(self, path: Path) -> Value:
+        """What the channel would hold at ``path``."""
+        fidelity = self.channel.fidelity
+        if len(path) == 1 and path[0] in fidelity.carries and path[0] != "recurrence":
+            return project_value(path[0], get(self.full, path), fidelity)
+        return get(project(self.full, fidelity), path)
 
     def owes(self, here: Here, path: Path) -> bool:
         settled = here.settled
-        if settled is None or get(settled.copy.reads, path) == get(self.shown, path):
+        if settled is None or get(settled.copy.reads, path) == self.shown(path):
             return False
         if settled.asked is None or path in settled.disputed:
             return True

@@ -28,6 +28,9 @@ from syncd.core.model import (
 from syncd.core.zones import from_utc, rounded, to_utc
 
 _EMPTY = Appointment(Timed(datetime(1970, 1, 1), datetime(1970, 1, 1)))
+_EMPTY_VALUES: Mapping[str, object] = {name: getattr(_EMPTY, name) for name in FIELDS}
+_STRUCTURED = frozenset({"when", "organizer", "attendees", "customer"})
+"""Fields that a channel may hold in part; any other is altered by ``values`` or ``lengths``."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,25 +75,34 @@ def project(appointment: Appointment, fidelity: Fidelity) -> Appointment:
     ``overrides`` are dropped here.
     """
     kept: dict[str, object] = {}
+    carries, tables, lengths = fidelity.carries, fidelity.values, fidelity.lengths
     for name in FIELDS:
-        if name not in fidelity.carries and name != "when":
-            kept[name] = getattr(_EMPTY, name)
-        else:
-            value = getattr(appointment, name)
-            kept[name] = value if name == "overrides" else project_value(name, value, fidelity)
-    if appointment.custom and "custom" in fidelity.carries:
+        value = getattr(appointment, name)
+        if name not in carries and name != "when":
+            empty = _EMPTY_VALUES[name]
+            if value is not empty and value != empty:
+                kept[name] = empty
+        elif name in _STRUCTURED or name in tables or name in lengths:
+            shown = project_value(name, value, fidelity)
+            if shown is not value:
+                kept[name] = shown
+    if appointment.custom and "custom" in carries:
         kept["custom"] = tuple(
             (key, _cut(f"custom.{key}", value, fidelity))
             for key, value in appointment.custom
             if fidelity.custom_keys is None or key in fidelity.custom_keys
         )
     if not fidelity.recurrence:
-        kept["recurrence"], kept["overrides"] = None, ()
-    elif appointment.overrides and "overrides" in fidelity.carries:
+        if appointment.recurrence is not None or appointment.overrides:
+            kept["recurrence"], kept["overrides"] = None, ()
+    elif appointment.overrides and "overrides" in carries:
+        series = {name: kept.get(name, getattr(appointment, name)) for name in FIELDS}
         kept["overrides"] = tuple(
-            (key, _project_override(override, kept, fidelity))
+            (key, _project_override(override, series, fidelity))
             for key, override in appointment.overrides
         )
+    if not kept:
+        return appointment
     return replace(appointment, **kept)  # type: ignore[arg-type]  # values are of their fields
 
 
@@ -101,6 +113,8 @@ def project_value(name: str, value: Value, fidelity: Fidelity) -> Value:
     if isinstance(value, Attendee):
         return _project_attendee(value, fidelity)
     if name == "attendees" and isinstance(value, tuple):
+        if len(fidelity.attendee_parts) == 3:
+            return value
         return tuple(_project_attendee(each, fidelity) for each in value)
     if isinstance(value, Customer):
         return _project_customer(value, fidelity)

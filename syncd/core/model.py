@@ -274,7 +274,7 @@ class Appointment:
     custom: tuple[tuple[str, str], ...] = ()
 
     def __post_init__(self) -> None:
-        if len(self.attendees) > 1:
+        if len(self.attendees) > 1 and not _ascending(self.attendees):
             unique = {attendee.email: attendee for attendee in self.attendees}
             object.__setattr__(self, "attendees", tuple(unique[key] for key in sorted(unique)))
         if len(self.custom) > 1:
@@ -290,6 +290,16 @@ class Appointment:
     def override(self, recurrence_id: RecurrenceId) -> Override | None:
         """What the occurrence with this id has of its own, if anything."""
         return next((own for key, own in self.overrides if key == recurrence_id), None)
+
+
+def _ascending(attendees: tuple[Attendee, ...]) -> bool:
+    """Whether they are sorted by address already, each there once."""
+    last = ""
+    for each in attendees:
+        if each.email <= last:
+            return False
+        last = each.email
+    return True
 
 
 FIELDS: tuple[str, ...] = tuple(each.name for each in fields(Appointment))

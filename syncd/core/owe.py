@@ -10,6 +10,7 @@ from syncd.core.belong import (
     given,
     holds,
     in_window,
+    is_private,
     keeps_cancelled,
     projected,
     should_hold,
@@ -17,7 +18,7 @@ from syncd.core.belong import (
 )
 from syncd.core.channel import Channel, Direction, OnExit, Policy
 from syncd.core.draft import Draft, agreed_path
-from syncd.core.fidelity import project
+from syncd.core.fidelity import Fidelity, project
 from syncd.core.model import Appointment, Status, Value
 from syncd.core.paths import Path, diff, get, patch
 from syncd.core.recurrence import ended, is_occurrence, occurrence
@@ -57,6 +58,8 @@ class Owing:
     ) -> None:
         self.draft, self.heres, self.policy, self.moment = draft, heres, policy, moment
         self.aside = aside
+        self.private = is_private(draft.appointment)
+        self.shown: list[tuple[Appointment, Fidelity, Appointment]] = []
         self.writes: list[Write] = []
 
     def derive(self) -> tuple[Write, ...]:
@@ -79,16 +82,17 @@ class Owing:
         if cancelled and not keeps_cancelled(channel):
             self._remove(channel, places, CANCELLED)
             return
-        stays = any(self._may_stay(channel, place) for place in places)
+        stays = self.private and any(self._may_stay(channel, place) for place in places)
         if not should_hold(
             channel, draft.appointment, self.policy, born=draft.born, here=stays
         ) and not self._keeps_own(channel, places):
             self._exit(channel, places)
             return
-        for place in places:
-            absence = draft.absent.get(place)
-            if absence is not None and absence.reason == WITHDRAWN:
-                del draft.absent[place]
+        if draft.absent:
+            for place in places:
+                absence = draft.absent.get(place)
+                if absence is not None and absence.reason == WITHDRAWN:
+                    del draft.absent[place]
         self._equal(channel, places)
 
     def _may_stay(self, channel: Channel, place: Place) -> bool:
@@ -132,7 +136,7 @@ class Owing:
         series = whole.recurrence is not None and not channel.fidelity.recurrence
         if not series and len(places) == 1 and places[0][1] == WHOLE:
             if not self._is_as_asked(places[0], whole):
-                self._update(channel, places[0], whole, project(whole, channel.fidelity))
+                self._update(channel, places[0], whole, self._projected(whole, channel.fidelity))
             return
         wanted = projected(channel.fidelity, whole, self.moment, series=series)
         for place in places:
@@ -163,6 +167,15 @@ class Owing:
         elif series and slot == WHOLE:
             self._remove(channel, [place], NOT_AN_OCCURRENCE)
 
+    def _projected(self, whole: Appointment, fidelity: Fidelity) -> Appointment:
+        """As :func:`project`, once for all channels of one fidelity."""
+        for given_, of, shown in self.shown:
+            if given_ is whole and of is fidelity:
+                return shown
+        shown = project(whole, fidelity)
+        self.shown.append((whole, fidelity, shown))
+        return shown
+
     def _is_as_asked(self, place: Place, whole: Appointment) -> bool:
         settled = self.draft.copies[place]
         return not settled.disputed and settled.asked == whole
@@ -172,7 +185,7 @@ class Owing:
     ) -> None:
         here = self.heres.get(place)
         settled = self.draft.copies[place]
-        owed, left_out = self._owed(place, settled, full, shown)
+        owed, left_out, all_of_it = self._owed(place, settled, full, shown)
         self._record_newcomer(here, owed)
         self._record_overwritten(here, owed)
         if not owed:
@@ -180,7 +193,7 @@ class Owing:
             return
         if (here is not None and here.waiting) or (place, ()) in self.aside:
             return
-        content = patch(settled.copy.reads, owed)
+        content = shown if all_of_it else patch(settled.copy.reads, owed)
         asked = patch(full, {path: get(settled.copy.reads, path) for path in left_out})
         self.writes.append(
             Write(
@@ -190,11 +203,13 @@ class Owing:
 
     def _owed(
         self, place: Place, settled: Settled, full: Appointment, shown: Appointment
-    ) -> tuple[dict[Path, Value], list[Path]]:
-        """What the copy is owed, and what it would be but for a question or being set aside."""
+    ) -> tuple[dict[Path, Value], list[Path], bool]:
+        """What the copy is owed, what it would be but for a question or being set aside, and
+        whether that is all in which it differs."""
         owed: dict[Path, Value] = {}
         left_out: list[Path] = []
-        for path, value in diff(settled.copy.reads, shown).items():
+        different = diff(settled.copy.reads, shown)
+        for path, value in different.items():
             if path not in settled.disputed and settled.asked is not None:
                 if get(settled.asked, path) == get(full, path):
                     continue
@@ -205,7 +220,7 @@ class Owing:
                 left_out.append(path)
             else:
                 owed[path] = value
-        return owed, left_out
+        return owed, left_out, len(owed) == len(different)
 
     def _settle_down(
         self, place: Place, settled: Settled, full: Appointment, shown: Appointment

@@ -98,7 +98,7 @@ def carry_over(
         if target is None:
             continue
         own = overrides.get(target, Override())
-        if own.deleted or old.deleted:
+        if own.deleted:
             continue
         carried = {name: value for name, value in old.values if _stays(name, value, uncarried)}
         overrides[target] = Override(tuple({**carried, **dict(own.values)}.items()))

@@ -30,8 +30,8 @@ POLL_SECONDS = 3.0
 
 COLLEAGUES = {
     "alice": ("alice@example.com", "Alice Martin"),
-    "bob": ("bob@example.com", "Bob Keller"),
-    "wangfang": ("wangfang@example.com", "王芳"),
+    "bob": ("bob@example.com", "Bob Schneider"),
+    "wangfang": ("wang.fang@example.com", "王芳"),
 }
 """User of the calendar server to address and name; the demo CRM's staff."""
 
@@ -108,7 +108,7 @@ def _introduce(server: CalendarServer, passwords: dict[str, str], settings: Sett
         address, name = COLLEAGUES[user]
         _out.print(f"  user {user:9} password {password}   {name} <{address}>")
     crm = Path(settings.folder) / "crm.db"
-    query = "SELECT id, subject, starts_at, state FROM visits ORDER BY updated_at DESC LIMIT 5"
+    query = "SELECT id, subject, starts_at, state FROM visit ORDER BY updated_at DESC LIMIT 5"
     user = next(iter(passwords))
     _out.print(
         f"\nThings to try while this runs (it looks every {POLL_SECONDS:.0f} s):\n"

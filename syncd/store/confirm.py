@@ -131,7 +131,7 @@ def _show(
         columns = present_row(row.channel, copy) | {"at": at, "before": at}
         if row.appointment in agreed:
             columns |= {"appointment": row.appointment, "slot": row.slot}
-            columns["dirty"] = 0 if last is None or shows(last, copy) else last.dirty
+            columns["dirty"] = 0 if last is None or _shows(last, copy) else last.dirty
         else:
             # Its appointment has gone meanwhile: pairing shall look at it.
             columns |= {"appointment": None, "slot": "", "dirty": next_revision(connection)}
@@ -158,20 +158,20 @@ def _shown(connection: Connection, results: Sequence[Confirmed]) -> dict[tuple[s
     for channel, keys in by_channel.items():
         for part in chunks(keys):
             these = query.where(columns.channel == channel, columns.key.in_(part))
-            for row in connection.execute(these):
-                found[row.channel, row.key] = row
+            for last in connection.execute(these):
+                found[last.channel, last.key] = last
     return found
 
 
 def _is_foreign(last: Row[Any], row: Row[Any], copy: Copy) -> bool:
     """Whether an observation that is not settled yet is neither our copy nor what it replaced."""
-    if not last.dirty or shows(last, copy):
+    if not last.dirty or _shows(last, copy):
         return False
     base = intent_of(row).write.base
-    return base is None or not shows(last, base)
+    return base is None or not _shows(last, base)
 
 
-def shows(shown: Row[Any], copy: Copy) -> bool:
+def _shows(shown: Row[Any], copy: Copy) -> bool:
     """Whether an observation is of this very copy."""
     if shown.state != PRESENT or shown.version != copy.version:
         return False

@@ -18,7 +18,7 @@ CORE_MAY = frozenset({"dateutil", "syncd.core"})
 CONNECTORS_MAY = frozenset({"syncd.core", "syncd.connector", "syncd.errors"})
 SYNC_LOGIC = ("pair", "settle", "claims", "decide", "existence", "owe", "draft", "birth")
 FRONT_DOORS = ("syncd.cli", "syncd.web", "syncd.demo")
-VENDORS = {"caldav": {"lxml"}, "sql": {"sqlalchemy"}}
+VENDORS = {"caldav": {"lxml", "dateutil"}, "sql": {"sqlalchemy"}}
 """Libraries that come with those of a connector's extra, or with syncd itself."""
 
 DRIVERS = {"sql": ("postgresql", "mysql")}
@@ -120,9 +120,14 @@ def _writes(tree: ast.Module) -> Iterator[str]:
             continue
         owner = ast.unparse(node.value)
         call = calls.get(id(node))
-        two = call is not None and len(call.args) == 2 and node.attr == "update"
+        two = call is not None and len(call.args) == 2 and not isinstance(call.args[0], ast.Dict)
         last = owner.rpartition(".")[2].lower()
-        if "connector" in last or owner in taken or node.attr == "create" or two:
+        if (
+            "connector" in last
+            or owner in taken
+            or node.attr == "create"
+            or (two and node.attr == "update")
+        ):
             yield f"line {node.lineno}: {owner}.{node.attr}"
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -35,7 +35,7 @@ class Source:
         return ast.parse(self.text, self.name)
 
 
-@lru_cache(maxsize=None)
+@cache
 def sources(*rooms: str) -> tuple[Source, ...]:
     """The Python files below the top-level folders ``rooms``."""
     return tuple(

@@ -34,10 +34,15 @@ def text_of(name: str) -> str:
     return (SAMPLES / f"{name}.ics").read_text(encoding="utf-8")
 
 
+def sequence_of(text: str) -> int:
+    return int(wire.parse(text).components("VEVENT")[0].value("SEQUENCE") or 0)
+
+
 def timed(start: str, end: str, zone: str) -> Timed:
     return Timed(datetime.fromisoformat(start), datetime.fromisoformat(end), zone)
 
 
+MOVED = timed("2026-03-18T11:00", "2026-03-18T12:00", "Europe/Berlin")
 EXPECTED = {
     "thunderbird": Appointment(
         when=timed("2026-03-03T09:00", "2026-03-03T10:00", "Europe/Berlin"),

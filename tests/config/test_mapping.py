@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from importlib.resources import files
+from importlib.machinery import ModuleSpec
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from syncd.config.places import named_file, shipped_files
 from syncd.connector import Manifest, TableMapping
 from syncd.errors import ConfigError
 from syncd.mapping import PATHS, fingerprint, read_mapping
@@ -96,16 +98,25 @@ def test_every_canonical_path_can_have_a_column() -> None:
     assert set(read(f"[fields]\n{lines}").fields) == PATHS
 
 
-@pytest.mark.parametrize(
-    "path",
-    [each.name for each in files("mappings").iterdir() if each.name.endswith(".toml")] or ["none"],
-)
-def test_shipped_mappings_are_valid(path: str) -> None:
-    if path == "none":
-        assert not [each for each in files("mappings").iterdir() if each.name.endswith(".toml")]
-        return
-    text = (files("mappings") / path).read_text("utf-8")
-    assert read_mapping(parse_toml(text, path)).fields["when.start"]
+@pytest.mark.parametrize("name", sorted(shipped_files("mappings")))
+def test_shipped_mappings_are_valid(name: str) -> None:
+    source, shipped = named_file(name, "mappings", Path("/nonexistent"))
+    assert shipped
+    assert source.name == f"mappings/{name}.toml"
+    assert read_mapping(source).fields["when.start"]
+
+
+def test_an_editable_install_finds_what_is_shipped(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Setuptools puts an entry that is no folder into the path of a namespace package."""
+    (tmp_path / "mappings" / "rules").mkdir(parents=True)
+    (tmp_path / "mappings" / "rules" / "mine.toml").write_text("")
+    spec = ModuleSpec("mappings", None, is_package=True)
+    spec.submodule_search_locations = ["__editable__.hook", str(tmp_path / "mappings")]
+    monkeypatch.setattr("syncd.config.places.find_spec", {"mappings": spec}.get)
+    assert shipped_files("mappings/rules") == {"mine": tmp_path / "mappings/rules/mine.toml"}
+    assert shipped_files("mappings") == {}
 
 
 @settings(deadline=None)

@@ -9,7 +9,7 @@ from random import Random
 import pytest
 
 from syncd.connector import Connector, Snapshot
-from syncd.core.model import AllDay, Timed
+from syncd.core.model import AllDay, Timed, When
 from syncd.core.state import Copy, Key
 from syncd.errors import CursorExpired
 from tests.conformance.world import (
@@ -200,7 +200,7 @@ class Observing:
 
     def test_what_reaches_into_the_window_is_in_it(self, world: World) -> None:
         connector, edge = world.connect(), WINDOW.start.replace(tzinfo=None)
-        inside = [
+        inside: list[When] = [
             Timed(edge - timedelta(hours=2), edge + timedelta(hours=2), "UTC"),
             Timed(edge + timedelta(hours=1), edge + timedelta(hours=1), "UTC"),
             Timed(edge - timedelta(days=400), edge + timedelta(days=400), "UTC"),

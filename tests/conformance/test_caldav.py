@@ -42,6 +42,13 @@ END:VCALENDAR
 """
 _PLANT = "X-APPLE-PLANT;X-P=2:violet\\, red"
 _MEMBERS = b'<propfind xmlns="DAV:"><prop><getetag/></prop></propfind>'
+_SPOILING = (
+    (r"(?m)^DTSTART[^\r\n]*", "DTSTART:demnächst"),
+    (r"(?m)^DTSTART[^\r\n]*\r?\n", ""),
+    (r"END:VEVENT", r"RRULE:FREQ=SOMETIMES\r\nEND:VEVENT"),
+)
+"""What makes an item unreadable; servers refuse some of it."""
+
 _numbers = count(1)
 
 
@@ -79,9 +86,12 @@ class PersonOfServer:
         return _PLANT in self._text(key).splitlines()
 
     def spoil(self, key: Key) -> bool:
-        text = re.sub(r"(?m)^DTSTART[^\r\n]*", "DTSTART:demnächst", self._text(key))
-        status, _, _ = self._server.send("PUT", key, _lines(text).encode())
-        return status in (200, 201, 204)
+        for pattern, new in _SPOILING:
+            text = re.sub(pattern, new, self._text(key), count=1)
+            status, _, _ = self._server.send("PUT", key, _lines(text).encode())
+            if status in (200, 201, 204):
+                return True
+        return False
 
     def mails(self) -> int:
         """Attendees that a scheduling server would write to (RFC 6638, 7.1)."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -79,6 +80,9 @@ reminders = ","
 """
 
 
+_numbers = count(1)
+
+
 class PersonOfVisits:
     """Somebody at the CRM's own screen; its table keeps tombstones."""
 
@@ -137,7 +141,7 @@ class PersonOfDiary:
         self._engine = engine
 
     def put(self, title: str, when: Timed) -> Key:
-        key = f"P/{self.count()}"
+        key = f"P/{next(_numbers)}"
         row = {"nr": key, "betreff": title, "zone": when.zone, "geaendert": _now()}
         row |= {"von": when.start.isoformat(), "bis": when.end.isoformat(), "stand": "C"}
         self._run(sa.insert(_DIARY).values(row))
@@ -162,7 +166,7 @@ class PersonOfDiary:
             return bool(connection.execute(chosen).scalar_one() == "紫, \\red")
 
     def spoil(self, key: Key) -> bool:
-        self._set(key, von="demnächst")
+        self._set(key, bis="irgendwann")
         return True
 
     def mails(self) -> int:

@@ -115,6 +115,38 @@ def test_whole_days(rule: str, expected: list[str]) -> None:
 
 
 @pytest.mark.parametrize(
+    ("start", "rule", "expected"),
+    [
+        (
+            date(1997, 8, 5),
+            "FREQ=WEEKLY;INTERVAL=2;COUNT=4;BYDAY=TU,SU;WKST=MO",
+            "0805 0810 0819 0824",
+        ),
+        (
+            date(1997, 8, 5),
+            "FREQ=WEEKLY;INTERVAL=2;COUNT=4;BYDAY=TU,SU;WKST=SU",
+            "0805 0817 0819 0831",
+        ),
+        (date(1997, 5, 12), "FREQ=YEARLY;BYWEEKNO=20;BYDAY=MO;COUNT=3", "0512 0511 0517"),
+        (date(2015, 12, 31), "FREQ=YEARLY;BYWEEKNO=53;BYDAY=TH;COUNT=4", "1231 1231 1231 1230"),
+        (date(2015, 12, 31), "FREQ=YEARLY;BYWEEKNO=-1;BYDAY=TH;COUNT=3", "1231 1229 1228"),
+        (
+            date(2017, 1, 1),
+            "FREQ=YEARLY;BYWEEKNO=1;BYDAY=SU;WKST=SU;COUNT=4",
+            "0101 1231 1230 1229",
+        ),
+        (date(1997, 1, 1), "FREQ=YEARLY;COUNT=4;BYYEARDAY=1,100,200", "0101 0410 0719 0101"),
+        (date(1997, 5, 19), "FREQ=YEARLY;BYDAY=20MO;COUNT=3", "0519 0518 0517"),
+    ],
+)
+def test_weeks_as_the_rfc_counts_them(start: date, rule: str, expected: str) -> None:
+    """The examples of RFC 5545, 3.8.5.3, and years of 53 weeks."""
+    days = Appointment(AllDay(start, start + timedelta(days=1)), recurrence=Recurrence((rule,)))
+    found = occurrence_ids(days, utc(1990, 1, 1), utc(2040, 1, 1))
+    assert [rid[4:] for rid in found] == expected.split()
+
+
+@pytest.mark.parametrize(
     ("until", "last"),
     [
         ("20260316T080000Z", "20260316T090000"),

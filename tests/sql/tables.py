@@ -117,6 +117,7 @@ class Table:
         known = {name: value for name, value in row.items() if name in self.table.columns}
         with self.engine.begin() as connection:
             result = connection.execute(sa.insert(self.table).values(known))
+            assert result.inserted_primary_key is not None
             return str(result.inserted_primary_key[0])
 
     def edit(self, key: str, **values: Any) -> None:

@@ -13,7 +13,17 @@ from connectors.sql.values import value_table
 from syncd.connector import Collection, System, TableMapping
 from syncd.errors import ConfigError
 from tests.sql.conftest import Make
-from tests.sql.tables import FIELDS, MAPPING, WINDOW, Table, marked, visit, visit_columns, written
+from tests.sql.tables import (
+    FIELDS,
+    MAPPING,
+    WINDOW,
+    Table,
+    make_table,
+    marked,
+    visit,
+    visit_columns,
+    written,
+)
 
 
 def system(mapping: TableMapping | None, **options: Any) -> System:
@@ -78,11 +88,7 @@ def test_several_of_ours_for_one_of_theirs() -> None:
     }
     mapping = replace(MAPPING, values=values)
     status = value_table("status", mapping)
-    assert status.shown == {
-        "proposed": "confirmed",
-        "completed": "confirmed",
-        "no_show": "confirmed",
-    }
+    assert status.shown == dict.fromkeys(("proposed", "completed", "no_show"), "confirmed")
     assert (status.read("open"), status.read("x"), status.read("?")) == (
         "confirmed",
         "cancelled",
@@ -92,12 +98,9 @@ def test_several_of_ours_for_one_of_theirs() -> None:
 
 
 def test_an_enumerated_column_must_know_their_words(postgres_url: str) -> None:
-    from tests.sql.tables import make_table
-
     states = sa.Enum("planned", "confirmed", "done", "cancelled", name="visit_state")
-    columns = [
-        sa.Column("state", states) if each.name == "state" else each for each in visit_columns()
-    ]
+    columns = [each for each in visit_columns() if each.name != "state"]
+    columns.append(sa.Column("state", states))
     table = make_table(postgres_url, columns)
     with pytest.raises(ConfigError, match="no_show"):
         _ = table.connect().fidelity

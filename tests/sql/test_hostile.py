@@ -66,10 +66,8 @@ def test_long_texts(table: Table) -> None:
 
 def test_names_of_columns_are_quoted(make: Make) -> None:
     odd = 'sub"ject; --'
-    columns = [
-        sa.Column(odd, sa.Text) if each.name == "subject" else each for each in visit_columns()
-    ]
-    columns.append(sa.Column("Order", sa.Text))
+    columns = [each for each in visit_columns() if each.name != "subject"]
+    columns += [sa.Column(odd, sa.Text), sa.Column("Order", sa.Text)]
     table = make(columns)
     fields = {**table.mapping.fields, "title": odd, "custom.order": "Order"}
     connector = table.connect(fields=fields)
@@ -84,14 +82,15 @@ def test_what_the_database_refuses_is_named_without_values(
     make: Make, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Invariant 11, also with SQLAlchemy's own log turned on."""
-    table = make(
-        [
-            *visit_columns()[:-1],
-            sa.Column("deleted_at", sa.DateTime),
-            sa.UniqueConstraint("subject", name="one_subject"),  # type: ignore[list-item]  # args
-            sa.CheckConstraint("place <> 'nowhere'", name="somewhere"),  # type: ignore[list-item]  # args
-        ]
-    )
+    table = make()
+    table.sql("CREATE UNIQUE INDEX one_subject ON visit (subject)")
+    if table.engine.dialect.name == "sqlite":
+        table.sql(
+            "CREATE TRIGGER somewhere BEFORE INSERT ON visit WHEN NEW.place = 'nowhere' "
+            "BEGIN SELECT RAISE(ABORT, 'not somewhere'); END"
+        )
+    else:
+        table.sql("ALTER TABLE visit ADD CONSTRAINT somewhere CHECK (place <> 'nowhere')")
     connector = table.connect()
     connector.create(marked("a1"), visit(title="secret title"))
     with caplog.at_level(logging.INFO, logger="sqlalchemy"):
@@ -115,6 +114,27 @@ def test_a_value_of_the_wrong_kind_names_its_column(make: Make) -> None:
             connector.create(marked("a1"), visit(custom=(("budget", "viel"),)))
     copy = written(connector.create(marked("a2"), visit(custom=(("budget", "12"),))))
     assert copy.reads.custom == (("budget", "12"),)
+
+
+def test_numbers_that_no_column_holds(make: Make) -> None:
+    table = make([*visit_columns(), sa.Column("guests", sa.Integer)])
+    connector = table.connect(fields={**table.mapping.fields, "custom.guests": "guests"})
+    with pytest.raises(Rejected):
+        connector.create(marked("a1"), visit(custom=(("guests", "9" * 30),)))
+    assert connector.fetch(["9" * 30, "01", "-0"]).gone == {"9" * 30, "01", "-0"}
+
+
+def test_a_modification_time_that_is_none(table: Table) -> None:
+    key = table.insert()
+    is_sqlite = table.engine.dialect.name == "sqlite"
+    odd = "'gestern'" if is_sqlite else "'infinity'"
+    table.sql(f"UPDATE visit SET updated_at = {odd} WHERE id = {key}")
+    connector = table.connect()
+    copy = connector.fetch([key]).copies[0]
+    assert copy.modified is None
+    again = written(connector.update(copy, replace(copy.reads, title="x")))
+    assert again.reads.title == "x"
+    assert again.modified is not None
 
 
 def test_a_changed_table_of_values_reads_stored_rows_anew(table: Table) -> None:

@@ -91,7 +91,9 @@ def change(mapping: TableMapping, **extra: Any) -> TableMapping:
     return replace(mapping, extra=extra)
 
 
-STORAGE = {
+DELIMITERS = (",", ";", "; ", "\n", " ", "||")
+
+STORAGE: dict[str, tuple[sa.types.TypeEngine[Any], TableMapping]] = {
     "naive-shanghai": (sa.DateTime(), WIDE),
     "naive-berlin": (sa.DateTime(), replace(WIDE, time_zone="Europe/Berlin")),
     "naive-utc-minutes": (sa.DateTime(), replace(WIDE, time_zone="UTC", resolution=300)),
@@ -154,9 +156,7 @@ def test_native_lists_of_postgresql(postgres_url: str) -> None:
         table.close()
 
 
-@given(
-    st.lists(lines(12).filter(bool), max_size=5), st.sampled_from([",", ";", "; ", "\n", " ", "||"])
-)
+@given(st.lists(lines(12).filter(bool), max_size=5), st.sampled_from(DELIMITERS))
 def test_lists_in_one_text_come_back(elements: list[str], delimiter: str) -> None:
     text = write_list(elements, delimiter, Column("tags"))
     assert read_list(text, delimiter) == elements

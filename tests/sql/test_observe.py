@@ -74,13 +74,13 @@ def test_a_transaction_that_commits_late_is_seen(table: Table) -> None:
 
 def test_a_second_edit_within_the_same_tick_is_seen(table: Table) -> None:
     key = table.insert(updated_at=naive(datetime.now(UTC)).replace(microsecond=0))
-    for changes in ({}, {"deleted": ""}):
-        connector = table.connect(**changes)
+    for deleted in ("deleted_at", ""):
+        connector = table.connect(deleted=deleted)
         first = connector.observe(None, WINDOW, {})
         stamp = table.rows()[0]["updated_at"]
-        table.edit(key, place=f"Suzhou {changes}", updated_at=stamp)
+        table.edit(key, place=f"Suzhou {deleted}", updated_at=stamp)
         second = connector.observe(first.cursor, WINDOW, known_of(first.copies))
-        assert [copy.reads.location for copy in second.copies] == [f"Suzhou {changes}"]
+        assert [copy.reads.location for copy in second.copies] == [f"Suzhou {deleted}"]
 
 
 def test_a_time_in_the_future_does_not_hide_what_follows(table: Table) -> None:
@@ -188,14 +188,28 @@ def test_values_that_no_driver_loads_are_one_row_only(table: Table) -> None:
     """Invariant 9: SQLite keeps any text as a time, PostgreSQL knows ``infinity``."""
     good, bad = table.insert(), table.insert()
     if table.engine.dialect.name == "sqlite":
-        table.sql(
-            f"UPDATE visit SET starts_at = 'morgen um neun', notes = X'ff41' WHERE id = {bad}"
-        )
+        broken = "starts_at = 'morgen um neun', notes = CAST(X'ff41' AS TEXT)"
     else:
-        table.sql(f"UPDATE visit SET starts_at = 'infinity', ends_at = 'infinity' WHERE id = {bad}")
+        broken = "starts_at = 'infinity', ends_at = 'infinity'"
+    table.sql(f"UPDATE visit SET {broken} WHERE id = {bad}")
     snapshot = table.connect().observe(None, WINDOW, {bad: None})
     assert [copy.key for copy in snapshot.copies] == [good]
     assert [each.key for each in snapshot.unreadable] == [bad]
+
+
+def test_dates_at_the_ends_of_the_calendar(table: Table) -> None:
+    """Invariant 9: where programs keep "no date"; in Shanghai they are before or after time."""
+    good = table.insert()
+    first, last = datetime(1, 1, 1), datetime(9999, 12, 31, 23, 59)
+    bad = [table.insert(starts_at=each, ends_at=each) for each in (first, last)]
+    days = [table.insert(starts_at=each, ends_at=each, all_day=True) for each in (first, last)]
+    connector = table.connect(time_zone="Asia/Shanghai")
+    full = connector.observe(None, WINDOW, dict.fromkeys([good, *bad, *days]))
+    assert good in {copy.key for copy in full.copies}
+    assert bad[0] in {each.key for each in full.unreadable}
+    assert {copy.key for copy in connector.observe(None, WINDOW, {}).copies} == {good}
+    full = connector.observe(None, WINDOW, {good: None})
+    assert {copy.key for copy in full.copies} == {good}
 
 
 def test_a_cursor_of_other_columns_has_expired(table: Table) -> None:

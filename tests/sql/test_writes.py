@@ -57,8 +57,8 @@ def test_simultaneous_creates_make_one_row(make: Make, column: bool) -> None:
     if column:
         columns.append(sa.Column("syncd_mark", sa.String(120), unique=True))
     table = make(columns)
-    marker = {"marker": "syncd_mark"} if column else {}
-    connectors = [table.connect(**marker) for _ in range(4)]
+    marker = "syncd_mark" if column else ""
+    connectors = [table.connect(marker=marker) for _ in range(4)]
 
     def create(number: int) -> str:
         return connectors[number].create(marked("a1"), visit()).key

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -15,12 +16,12 @@ from syncd.core.fidelity import project
 from syncd.core.model import AllDay, Timed
 from syncd.errors import Rejected
 from tests.sql.conftest import Make
-from tests.sql.tables import Table, marked, visit, visit_columns, written
+from tests.sql.tables import Table, make_table, marked, visit, visit_columns, written
 
 MINUTE = timedelta(minutes=1)
 
 
-def timed_columns(kind: sa.types.TypeEngine[datetime]) -> list[sa.Column[object]]:
+def timed_columns(kind: sa.types.TypeEngine[Any]) -> list[sa.Column[Any]]:
     columns = [each for each in visit_columns() if each.name not in ("starts_at", "ends_at")]
     return [*columns, sa.Column("starts_at", kind), sa.Column("ends_at", kind)]
 
@@ -48,8 +49,6 @@ def test_the_first_of_two_like_hours_can_be_held_and_the_second_cannot(table: Ta
 
 
 def test_an_aware_column_holds_both(postgres_url: str) -> None:
-    from tests.sql.tables import make_table
-
     table = make_table(postgres_url, timed_columns(sa.DateTime(timezone=True)))
     connector = table.connect(time_zone="Europe/Berlin")
     for number, hour in enumerate((0, 1)):

@@ -75,6 +75,8 @@ visit = sa.Table(
     sa.Column("deleted_at", sa.DateTime),
     sa.Index("visit_updated", "updated_at"),
     sa.Index("visit_starts", "starts_at"),
+    # Keys of deleted rows are never given again.
+    sqlite_autoincrement=True,
 )
 
 # Whoever edits a visit need not think of updated_at; whoever sets it is left alone.
