@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt
 
 from syncd.connector import Counts, Fetched, Snapshot, Unreadable, Window
+from syncd.core.recurrence import BadRecurrence, last_end, occurrence_ids
 from syncd.core.state import Copy, Key, Version
 from syncd.errors import CursorExpired, Unavailable
 from syncd.store import ChannelState, Look, Store
@@ -90,11 +91,12 @@ def look_at(
         fetched = fetch_all(target, missing, retry)
         gone |= fetched.gone
         emptied = _is_emptied(snapshot, known, fetched)
+    copies, hopeless = expandable((*snapshot.copies, *fetched.copies), window)
     look = Look(
         at=at,
-        copies=(*snapshot.copies, *fetched.copies),
+        copies=copies,
         gone=gone,
-        unreadable=(*snapshot.unreadable, *fetched.unreadable),
+        unreadable=(*snapshot.unreadable, *fetched.unreadable, *hopeless),
         cursor=snapshot.cursor,
         identity=snapshot.identity,
         complete=snapshot.complete or since is None,
@@ -116,6 +118,24 @@ def fetch_all(target: Target, keys: list[Key], retry: Retrying) -> Fetched:
         gone |= part.gone
         unreadable.extend(part.unreadable)
     return Fetched(tuple(copies), frozenset(gone), tuple(unreadable))
+
+
+def expandable(
+    copies: Sequence[Copy], window: Window
+) -> tuple[list[Copy], list[Unreadable]]:
+    """The copies, and apart those whose series nobody can expand: they harm only themselves."""
+    fit: list[Copy] = []
+    hopeless: list[Unreadable] = []
+    for copy in copies:
+        try:
+            if copy.reads.recurrence is not None:
+                last_end(copy.reads)
+                occurrence_ids(copy.reads, window.start, window.end)
+            fit.append(copy)
+        except BadRecurrence as error:
+            reason = f"its series cannot be expanded: {error}"
+            hopeless.append(Unreadable(copy.key, copy.version, reason))
+    return fit, hopeless
 
 
 def requests_of(target: Target) -> int:

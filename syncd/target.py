@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+import json
+from dataclasses import asdict, dataclass
 
 from syncd import __version__
 from syncd.config import ChannelSettings
@@ -38,5 +39,6 @@ class Target:
 
     def fingerprint(self) -> str:
         """What a stored reading depends on besides the copy: version, mapping, configuration."""
-        told = repr((__version__, self.channel, self.settings.collection))
-        return hashlib.sha256(told.encode("utf-8", "replace")).hexdigest()[:16]
+        told = (__version__, asdict(self.channel), asdict(self.settings.collection))
+        text = json.dumps(told, sort_keys=True, default=sorted)  # sets have no order of their own
+        return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()[:16]

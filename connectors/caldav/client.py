@@ -23,6 +23,8 @@ from syncd.errors import ConnectorError, Rejected, Stale, Unauthorized, Unavaila
 if TYPE_CHECKING:
     from caldav.davclient import DAVClient
 
+    from connectors.caldav.webdav import Member
+
 MAX_ANSWER = 10_000_000
 """The largest answer that is read, in bytes after decompression."""
 
@@ -91,10 +93,15 @@ class Counter:
 
 
 class Transport:
-    """The sessions of one account: one for each thread, as the library is not thread-safe."""
+    """The sessions of one account: one for each thread, as the library is not thread-safe.
+
+    ``discovered`` is what discovery found from a path, and when; ``discovering`` guards it.
+    """
 
     def __init__(self, account: Account) -> None:
         self.account = account
+        self.discovering = threading.Lock()
+        self.discovered: dict[str, tuple[float, list[Member], frozenset[str] | None]] = {}
         self._local = threading.local()
 
     def send(

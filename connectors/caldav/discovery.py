@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from urllib.parse import unquote, urlsplit
@@ -13,7 +14,6 @@ from connectors.caldav.webdav import (
     D,
     Member,
     NotWebDAV,
-    S,
     canonical_path,
     parse_multistatus,
 )
@@ -21,6 +21,9 @@ from syncd.core.model import normalise_email
 from syncd.errors import ConfigError, Unavailable
 
 WELL_KNOWN = "/.well-known/caldav"
+KEPT_SECONDS = 30.0
+"""How long the connectors of one account share what was found: each calendar is one of them."""
+
 _CALENDAR = C + "calendar"
 _SYNC = D + "sync-collection"
 _WRITES = frozenset({D + "write", D + "write-content", D + "bind", D + "all"})
@@ -39,7 +42,6 @@ class Calendar:
     identity: str
     name: str = ""
     syncs: bool = True
-    ctag: bool = False
     can_write: bool = True
     addresses: frozenset[str] | None = None
 
@@ -54,10 +56,23 @@ def find_calendar(transport: Transport, start: str, wanted: str, counter: Counte
         if url.scheme and not transport.account.origin.endswith("//" + url.netloc):
             raise ConfigError("the calendar is on another host than its system", key="calendar")
         return _direct(transport, canonical_path(url.path), counter)
+    with transport.discovering:
+        kept = transport.discovered.get(start)
+        if kept is None or time.monotonic() - kept[0] > KEPT_SECONDS:
+            there = _there(transport, start, counter)
+            kept = transport.discovered[start] = (time.monotonic(), *there)
+    _, found, addresses = kept
+    return _calendar(transport, _chosen(found, wanted), addresses)
+
+
+def _there(
+    transport: Transport, start: str, counter: Counter
+) -> tuple[list[Member], frozenset[str] | None]:
+    """The calendars to be found from ``start``, and the addresses of the account."""
     first = _first(transport, start, counter)
     addresses = _addresses(first)
-    if first.has_type(_CALENDAR) and wanted in ("", *_names(first)):
-        return _calendar(transport, first, addresses)
+    if first.has_type(_CALENDAR):
+        return [first], addresses
     homes = first.hrefs(C + "calendar-home-set")
     if not homes:
         principal = _principal(transport, first, counter)
@@ -70,7 +85,7 @@ def find_calendar(transport: Transport, start: str, wanted: str, counter: Counte
         for member in _members(transport, _local(transport, home), "1", counter)
         if member.has_type(_CALENDAR)
     ]
-    return _calendar(transport, _chosen(found, wanted), addresses)
+    return found, addresses
 
 
 def _direct(transport: Transport, path: str, counter: Counter) -> Calendar:
@@ -177,7 +192,6 @@ def _calendar(transport: Transport, member: Member, addresses: frozenset[str] | 
         identity=f"{transport.account.origin}{path} {resource}".strip(),
         name=member.text(D + "displayname"),
         syncs=reports is None or reports.find(f".//{_SYNC}") is not None,
-        ctag=bool(member.text(S + "getctag")),
         can_write=bool(_WRITES & set(tags)),
         addresses=addresses,
     )

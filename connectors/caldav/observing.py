@@ -149,7 +149,7 @@ class Reader:
             if pages and pages[-1].token:
                 members = [member for page in pages for member in page.members]
                 return members, self._make_cursor("token", pages[-1].token)
-        ctag = self._ctag() if self.calendar.ctag else ""
+        ctag = self._ctag()
         listed = self._own_and_members(self._send("PROPFIND", LISTING, "1"))
         self.syncs = False
         return list(listed), self._make_cursor("ctag", ctag)

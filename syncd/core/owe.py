@@ -240,6 +240,8 @@ class Owing:
             return
         if channel.name in self.moment.blind or (here is not None and here.waiting):
             return
+        if shown.status is Status.CANCELLED and "status" in channel.fidelity.carries:
+            return  # nobody needs a new copy of what does not take place
         if slot == WHOLE and not in_window(full, self.moment):
             return
         content = patch(shown, _defaults(channel, shown))

@@ -81,9 +81,8 @@ def _planned(
     owing = Owing(draft, situation.heres, policy, moment, case.aside)
     writes = owing.derive()
     if nothing_left(draft, policy, writes):
-        waiting = any(here.waiting for here in situation.heres.values())
-        if not waiting and not case.intents:
-            return _buried(case, draft, situation)
+        if not any(here.waiting for here in situation.heres.values()):
+            return _buried(case, draft)
     agreement = draft.agreement()
     quiet = not writes and not draft.records and not situation.closed and not case.orders
     if quiet and case.agreement is not None:
@@ -120,12 +119,14 @@ def _same(old: Agreement, new: Agreement) -> bool:
     )
 
 
-def _buried(case: Case, draft: Draft, situation: Situation) -> Plan:
+def _buried(case: Case, draft: Draft) -> Plan:
+    """Nothing is left. What a write without an answer may have made meets the tombstone."""
     keys = {(place[0], settled.copy.key) for place, settled in draft.copies.items()}
     if draft.before is not None:
         keys |= {(p[0], settled.copy.key) for p, settled in draft.before.copies.items()}
     stone = Tombstone(case.id, draft.now, frozenset(draft.uids), frozenset(keys))
-    return Plan(case.id, None, (), tuple(draft.records), situation.closed, stone)
+    closed = tuple(intent.id for intent in case.intents)
+    return Plan(case.id, None, (), tuple(draft.records), closed, stone)
 
 
 def _merged(

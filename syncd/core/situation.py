@@ -155,9 +155,12 @@ def _with_intents(
         here.silent = tuple(
             intent for intent in left if not intent.done and intent.write.content is not None
         )
-    if here.gone and any(intent.write.operation is Operation.DELETE for intent in intents):
-        here.gone, here.settled = False, None
+    if here.gone:
+        # What is gone can take no write any more; and where we were deleting, it was us.
+        if any(intent.write.operation is Operation.DELETE for intent in intents):
+            here.gone, here.settled = False, None
         ids = [intent.id for intent in intents]
+        here.waiting = False
     return here, ids
 
 

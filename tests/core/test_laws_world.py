@@ -134,9 +134,7 @@ def assert_equal_everywhere(made: World) -> None:
             assert project(finer, channel.fidelity) == shown or held.when == full.when
 
 
-SETTINGS = settings(
-    max_examples=120, deadline=None, suppress_health_check=[HealthCheck.too_slow]
-)
+SETTINGS = settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 @SETTINGS
@@ -190,9 +188,7 @@ def is_known(made: World, edit: Edit) -> bool:
 
 @SETTINGS
 @given(stories(trouble=False), st.sampled_from(["crm", "cal"]))
-def test_authority_is_never_broken(
-    story: tuple[tuple[str, ...], list[Step]], allowed: str
-) -> None:
+def test_authority_is_never_broken(story: tuple[tuple[str, ...], list[Step]], allowed: str) -> None:
     """A title that one channel alone may change is changed by no other, whatever is edited."""
     names, steps = story
     assume(allowed in names)
@@ -207,9 +203,7 @@ def test_authority_is_never_broken(
 
 @SETTINGS
 @given(
-    st.lists(
-        st.sampled_from(["crm", "cal", "cal2", "rows"]), min_size=1, max_size=4, unique=True
-    ),
+    st.lists(st.sampled_from(["crm", "cal", "cal2", "rows"]), min_size=1, max_size=4, unique=True),
     st.permutations(["crm", "cal", "cal2", "rows"]),
 )
 def test_prefer_takes_the_first_of_the_ranking(editors: list[str], ranking: list[str]) -> None:

@@ -1,0 +1,206 @@
+"""The real daemon on a stage: one thread, the stage's clock, seeded ids, points to die at."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from random import Random
+from typing import TypeVar
+
+from sqlalchemy import Connection
+
+from syncd import daemon
+from syncd.config import load
+from syncd.connector import Collection, Connector, Manifest, Plugin, System
+from syncd.core.state import AppointmentId, Record
+from syncd.errors import ConnectorError
+from syncd.pool import Job, SerialPool
+from syncd.store import Store
+from syncd.store.channels import prepare
+from syncd.store.database import Database, open_database
+from tests.world.company import CRM, DOMAIN, Company, Desk
+from tests.world.memory import connect
+from tests.world.play import Killed, Stage
+from tests.world.remote import MemorySystem
+
+BACKUP_EVERY = 5
+"""Cycles between two backups."""
+
+_T = TypeVar("_T")
+
+
+class Points:
+    """Counts the points at which a daemon can die, and dies at the one that was armed."""
+
+    def __init__(self) -> None:
+        self._left = 0
+
+    def arm(self, at: int) -> None:
+        """Die at the ``at``-th point from now; 0 for never."""
+        self._left = at
+
+    def pass_by(self) -> None:
+        """One more point. Raises ``Killed`` if it is the one."""
+        if self._left:
+            self._left -= 1
+            if not self._left:
+                raise Killed
+
+
+class MortalPool:
+    """Every job begins and ends at a point: also between a remote's answer and its record."""
+
+    def __init__(self, points: Points) -> None:
+        self._points, self._serial = points, SerialPool()
+
+    def gather(self, jobs: Sequence[Job[_T]]) -> list[_T | ConnectorError]:
+        """Run all jobs in order."""
+        return [result for _, result in self.stream(jobs)]
+
+    def stream(self, jobs: Sequence[Job[_T]]) -> Iterator[tuple[int, _T | ConnectorError]]:
+        """Run all jobs in order."""
+        for answer in self._serial.stream(jobs):
+            self._points.pass_by()
+            yield answer
+
+    def close(self) -> None:
+        """Nothing to end."""
+
+
+class MortalDatabase(Database):
+    """Every transaction can be lost just before, and followed by death just after, its commit."""
+
+    def __init__(self, opened: Database, points: Points) -> None:
+        super().__init__(opened._engine)  # its engine is what it wraps
+        self._points = points
+
+    @contextmanager
+    def write(self, *, durable: bool = False) -> Iterator[Connection]:
+        """See :meth:`Database.write`."""
+        with super().write(durable=durable) as connection:
+            yield connection
+            self._points.pass_by()
+        self._points.pass_by()
+
+
+class DeskPlugin:
+    """The connector of one desk."""
+
+    def __init__(self, desk: Desk, system: MemorySystem) -> None:
+        self._abilities, self._system = desk.abilities, system
+
+    @property
+    def manifest(self) -> Manifest:
+        """What the desk's system can do."""
+        return self._abilities.manifest()
+
+    def connect(self, system: System, collection: Collection) -> Connector:
+        """A client of the desk's system."""
+        return connect(self._system, invite=collection.invite)
+
+
+class Deployed:
+    """A :class:`tests.world.play.Deployment`: configuration, store and daemon in ``folder``."""
+
+    def __init__(self, stage: Stage, folder: Path) -> None:
+        self._stage, self._points, self._cycles = stage, Points(), 0
+        self._state, self._backup = folder / "state.db", folder / "backup.db"
+        self._config = folder / "syncd.toml"
+        self._config.write_text(configuration(stage.company), encoding="utf-8")
+        (folder / "rules.toml").write_text(rules(stage.company), encoding="utf-8")
+        self._ids = Random(len(stage.company.desks))
+        desks = stage.company.desks
+        self._plugins = {f"desk-{d.name}": DeskPlugin(d, stage.systems[d.name]) for d in desks}
+        self._store, self._daemon = self._start()
+
+    @property
+    def channels(self) -> Mapping[str, MemorySystem]:
+        """The remotes, by channel."""
+        return self._stage.systems
+
+    def cycle(self) -> None:
+        """One cycle of the daemon. Raises ``Killed``."""
+        try:
+            self._daemon.cycle()
+        finally:
+            self._points.arm(0)
+        self._cycles += 1
+        if self._cycles % BACKUP_EVERY == 0:
+            _copy(self._state, self._backup)
+
+    def kill_at(self, step: int) -> None:
+        """The next cycle dies at its ``step``-th point."""
+        self._points.arm(step)
+
+    def restart(self, backup: bool = False) -> None:
+        """Start anew; from the last backup, if there is one."""
+        self._store.close()
+        if backup and self._backup.exists():
+            _copy(self._backup, self._state)
+        self._store, self._daemon = self._start()
+
+    def records(self) -> Iterable[tuple[AppointmentId, Record]]:
+        """All of history."""
+        return [(entry.appointment, entry.record) for entry in self._store.history()]
+
+    def close(self) -> None:
+        """Let go of the store."""
+        self._store.close()
+
+    def _start(self) -> tuple[Store, daemon.Deployment]:
+        opened = open_database(f"sqlite:///{self._state}")
+        store = Store(MortalDatabase(opened, self._points), prepare(opened))
+        manifests = {name: plugin.manifest for name, plugin in self._plugins.items()}
+        return store, daemon.Deployment(
+            load(self._config, manifests),
+            store,
+            find=self._plugin,
+            pool=MortalPool(self._points),
+            clock=self._stage.clock,
+            sleep=self._stage.clock.sleep,
+            new_id=lambda: f"{self._ids.getrandbits(64):016x}",
+        )
+
+    def _plugin(self, name: str) -> Plugin:
+        return self._plugins[name]
+
+
+def configuration(company: Company) -> str:
+    """The company's ``syncd.toml``: one rule, no limits."""
+    lines = [
+        "[daemon]",
+        'state = "sqlite:///state.db"',
+        'time_zone = "Asia/Shanghai"',
+        'window = { past = "30d", future = "365d" }',
+        "[people]",
+        f'domains = ["{DOMAIN}"]',
+    ]
+    for desk in company.desks:
+        lines += [f"[systems.{desk.name}]", f'connector = "desk-{desk.name}"']
+        lines += [f'role = "{desk.abilities.role}"']
+    lines += ["[[bridges]]", 'name = "world"', 'rules = "rules.toml"']
+    lines += ['limits = { deletes = "100%", moves = "100%" }']
+    for desk in company.desks:
+        lines += ["[[bridges.channels]]", f'system = "{desk.name}"']
+        lines += [f'admits = "{"all" if desk.name == CRM else "customers"}"']
+        if desk.person:
+            lines += [f'person = "{desk.person}"', 'holds = "own"']
+        else:
+            lines += ['holds = "all"']
+    return "\n".join(lines) + "\n"
+
+
+def rules(company: Company) -> str:
+    """The company's rules file."""
+    ranking = ", ".join(f'"{name}"' for name in company.ranking)
+    return f'[[rule]]\nfields = ["*"]\nprefer = [{ranking}]\n'
+
+
+def _copy(source: Path, target: Path) -> None:
+    """A whole copy of an SQLite file, whatever is in its log."""
+    with sqlite3.connect(source) as old, sqlite3.connect(target) as new:
+        old.backup(new)
+    old.close()
+    new.close()
