@@ -37,6 +37,9 @@ MOST_CYCLES = 12
 PATIENCE = timedelta(seconds=6)
 """How long ``sync`` waits for a write that is to be tried again."""
 
+OWED_WITHIN = timedelta(hours=6)
+"""What is due within this time is owed; later things are the horizon's, a day ahead."""
+
 TOMBSTONES_KEPT = timedelta(days=400)
 
 log = structlog.get_logger("syncd.daemon")
@@ -150,7 +153,8 @@ class Deployment:
                 break
         else:
             total.worsen(State.FAILED, "something changes at every cycle")
-        if self.store.next_retry(settings.name) is not None:
+        retry = self.store.next_retry(settings.name)
+        if retry is not None and retry < self._around.clock() + OWED_WITHIN:
             total.worsen(State.FAILED, "writes are still owed")
         return total
 

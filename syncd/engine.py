@@ -16,6 +16,7 @@ import structlog
 from syncd.connector import Window
 from syncd.core.belong import Moment
 from syncd.core.channel import Policy
+from syncd.core.recurrence import last_end, starts_utc
 from syncd.core.safety import Limits
 from syncd.core.state import AppointmentId, Kind, Plan
 from syncd.errors import ConnectorError, Unauthorized, Unavailable
@@ -39,6 +40,7 @@ from syncd.write import RETRY_FIRST, Outcome, Task, Writer, uid_of
 ROUNDS = 5
 """Settling and writing are repeated within a cycle so often, where a write was stale."""
 
+A_DAY = timedelta(days=1)
 BACKOFF_FIRST = timedelta(seconds=10)
 BACKOFF_MOST = timedelta(minutes=10)
 
@@ -302,6 +304,7 @@ class Bridge:
         result_by_name = {channel.name: channel for channel in result.channels}
         _count_conflicts(draw.plans, result_by_name)
         set_fights_aside(self._store, self.name, self.policy, draw.plans, now)
+        self._look_ahead(draw.plans, now)
         tasks = []
         agreed = {plan.id: plan.agreement for plan in draw.plans}
         for (id, _), intent in zip(draw.writes, intents, strict=True):
@@ -321,6 +324,22 @@ class Bridge:
             result.worsen(State.FAILED, f"{system}: {error}")
             log.warning("not written", system=system, error=type(error).__name__, why=str(error))
         return outcome
+
+    def _look_ahead(self, plans: Sequence[Plan], now: datetime) -> None:
+        """What time alone makes due: the horizon moves on, day by day."""
+        horizon = self._window(now).end
+        rows = any(not target.channel.fidelity.recurrence for target in self._list())
+        for plan in plans:
+            if plan.agreement is None:
+                continue
+            appointment = plan.agreement.appointment
+            starts = starts_utc(appointment, self._zone)
+            if starts >= horizon:
+                self._store.mark_due(self.name, [plan.id], now + (starts - horizon))
+            elif rows and appointment.recurrence is not None:
+                last = last_end(appointment, self._zone)
+                if last is None or last >= horizon:
+                    self._store.mark_due(self.name, [plan.id], now + A_DAY)
 
     def _conclude(self, result: BridgeResult, before: Mapping[str, int]) -> None:
         store = self._store

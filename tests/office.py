@@ -24,12 +24,17 @@ MONDAY = datetime.now(UTC).replace(hour=1, minute=0, second=0, microsecond=0, tz
 
 @dataclass(slots=True)
 class Desk:
-    """One colleague's calendar on a server. ``url`` names it on ``server``."""
+    """One colleague's calendar on a server. ``url`` names it on ``server``.
+
+    ``settings``: further keys of its channel. ``door``: the address that syncd is given instead
+    of the server's own (a proxy's).
+    """
 
     name: str
     server: Server
     url: str
-    settings: dict[str, str] = field(default_factory=dict)
+    settings: dict[str, str | bool] = field(default_factory=dict)
+    door: str = ""
 
     def items(self) -> dict[str, str]:
         """The bodies in the calendar by path, as any client would list them."""
@@ -120,7 +125,7 @@ class Office:
                 "[[bridges.channels]]",
                 f'name = "{desk.name}"',
                 f'system = "{desk.name}-dav"',
-                *(f'{key} = "{value}"' for key, value in settings.items()),
+                *(f"{key} = {json.dumps(value)}" for key, value in settings.items()),
             ]
         self.config.write_text("\n".join(lines) + "\n", "utf-8")
 
@@ -193,4 +198,6 @@ class Office:
 
 
 def _whole(desk: Desk) -> str:
-    return desk.url if desk.url.startswith("http") else desk.server.url.rstrip("/") + desk.url
+    """The address that syncd is given."""
+    path = desk.url.removeprefix(desk.server.url).lstrip("/")
+    return f"{(desk.door or desk.server.url).rstrip('/')}/{path}"

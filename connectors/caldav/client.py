@@ -95,7 +95,8 @@ class Counter:
 class Transport:
     """The sessions of one account: one for each thread, as the library is not thread-safe.
 
-    ``discovered`` is what discovery found from a path, and when; ``discovering`` guards it.
+    ``discovered`` is what discovery found, by where it began: when, the calendars, the
+    addresses; ``discovering`` guards it.
     """
 
     def __init__(self, account: Account) -> None:
@@ -202,7 +203,6 @@ def transport_for(account: Account) -> Transport:
 
 def _dav_client(account: Account) -> DAVClient:
     import niquests
-
     from caldav.davclient import DAVClient
 
     client = DAVClient(

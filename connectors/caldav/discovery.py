@@ -56,24 +56,30 @@ def find_calendar(transport: Transport, start: str, wanted: str, counter: Counte
         if url.scheme and not transport.account.origin.endswith("//" + url.netloc):
             raise ConfigError("the calendar is on another host than its system", key="calendar")
         return _direct(transport, canonical_path(url.path), counter)
-    with transport.discovering:
-        kept = transport.discovered.get(start)
-        if kept is None or time.monotonic() - kept[0] > KEPT_SECONDS:
-            there = _there(transport, start, counter)
-            kept = transport.discovered[start] = (time.monotonic(), *there)
-    _, found, addresses = kept
+    first = _first(transport, start, counter)
+    if first.has_type(_CALENDAR) and wanted in ("", *_names(first)):
+        return _calendar(transport, first, _addresses(first))
+    found, addresses = _at_home(transport, first, wanted, counter)
     return _calendar(transport, _chosen(found, wanted), addresses)
 
 
-def _there(
-    transport: Transport, start: str, counter: Counter
+def _at_home(
+    transport: Transport, first: Member, wanted: str, counter: Counter
 ) -> tuple[list[Member], frozenset[str] | None]:
-    """The calendars to be found from ``start``, and the addresses of the account."""
-    first = _first(transport, start, counter)
-    addresses = _addresses(first)
-    if first.has_type(_CALENDAR):
-        return [first], addresses
-    homes = first.hrefs(C + "calendar-home-set")
+    """The calendars of the account, and its addresses; asked anew for a name that is new."""
+    with transport.discovering:
+        at, found, addresses = transport.discovered.get(first.key, (0.0, [], None))
+        known = any(wanted in _names(member) for member in found)
+        if not known or time.monotonic() - at > KEPT_SECONDS:
+            found, addresses = _homes(transport, first, counter)
+            transport.discovered[first.key] = (time.monotonic(), found, addresses)
+        return found, addresses
+
+
+def _homes(
+    transport: Transport, first: Member, counter: Counter
+) -> tuple[list[Member], frozenset[str] | None]:
+    homes, addresses = first.hrefs(C + "calendar-home-set"), _addresses(first)
     if not homes:
         principal = _principal(transport, first, counter)
         homes, addresses = principal.hrefs(C + "calendar-home-set"), _addresses(principal)
@@ -89,15 +95,10 @@ def _there(
 
 
 def _direct(transport: Transport, path: str, counter: Counter) -> Calendar:
-    for variant in (path, path.rstrip("/") + "/"):
-        answer = _propfind(transport, variant, "0", counter)
-        if answer.status in (404, 405, 410) and variant != path.rstrip("/") + "/":
-            continue
-        members = _parsed(answer)
-        if not members or not members[0].has_type(_CALENDAR):
-            raise ConfigError("this address is no calendar", key="calendar")
-        return _calendar(transport, members[0], _addresses(members[0]))
-    raise ConfigError("this address is no calendar", key="calendar")
+    members = _members(transport, path.rstrip("/") + "/", "0", counter)
+    if not members or not members[0].has_type(_CALENDAR):
+        raise ConfigError("this address is no calendar", key="calendar")
+    return _calendar(transport, members[0], _addresses(members[0]))
 
 
 def _first(transport: Transport, start: str, counter: Counter) -> Member:

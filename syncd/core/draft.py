@@ -89,7 +89,9 @@ class Draft:
                 self.copies[here.place] = Settled(here.copy, here.copy.reads)
                 self.absent.pop(here.place, None)
             elif settled.copy is not here.copy or self.copies.get(here.place) is not settled:
-                self.copies[here.place] = replace(settled, copy=here.copy)
+                self.copies[here.place] = Settled(
+                    here.copy, settled.asked, settled.disputed, settled.ours, settled.confirmed
+                )
 
     def set(self, path: Path, value: Value, setter: Setter) -> None:
         """Agree on ``value`` at ``path``."""
@@ -129,8 +131,9 @@ class Draft:
         asked = settled.asked if settled.asked is not None else settled.copy.reads
         if own is not None:
             asked = patch(asked, {own: value})
-            self.copies[here.place] = replace(
-                settled, asked=asked, disputed=settled.disputed - {own}
+            disputed = settled.disputed - {own} if settled.disputed else settled.disputed
+            self.copies[here.place] = Settled(
+                settled.copy, asked, disputed, settled.ours, settled.confirmed
             )
 
     def dispute(self, here: Here, path: Path) -> None:

@@ -8,7 +8,7 @@ conformance suite fails a connector that reads back anything else.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from syncd.core.model import (
@@ -24,6 +24,7 @@ from syncd.core.model import (
     Timed,
     Value,
     When,
+    with_values,
 )
 from syncd.core.zones import from_utc, rounded, to_utc
 
@@ -103,7 +104,7 @@ def project(appointment: Appointment, fidelity: Fidelity) -> Appointment:
         )
     if not kept:
         return appointment
-    return replace(appointment, **kept)  # type: ignore[arg-type]  # values are of their fields
+    return with_values(appointment, kept)
 
 
 def project_value(name: str, value: Value, fidelity: Fidelity) -> Value:

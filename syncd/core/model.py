@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from datetime import date, datetime, timedelta
 from enum import StrEnum
-from typing import TypeAlias
+from operator import attrgetter
+from typing import Any, TypeAlias
 
 from syncd.core.zones import normalise
 
@@ -304,6 +306,18 @@ def _ascending(attendees: tuple[Attendee, ...]) -> bool:
 
 FIELDS: tuple[str, ...] = tuple(each.name for each in fields(Appointment))
 """The names of all fields, in the order of the appointment."""
+
+_VALUES = attrgetter(*FIELDS)
+_PLACES = {name: place for place, name in enumerate(FIELDS)}
+
+
+def with_values(appointment: Appointment, values: Mapping[str, Any]) -> Appointment:
+    """``appointment`` with other values of some fields; as ``dataclasses.replace``, but quicker."""
+    whole = list(_VALUES(appointment))
+    for name, value in values.items():
+        whole[_PLACES[name]] = value
+    return Appointment(*whole)
+
 
 KEYED_FIELDS = frozenset({"attendees", "resources", "tags", "reminders", "overrides", "custom"})
 """Fields that merge element by element or key by key; all others are one value."""

@@ -9,10 +9,9 @@ it follows its series; ``("overrides", …, "deleted")`` is ``True`` for an exce
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from typing import Any, TypeAlias, cast
 
-from syncd.core.model import FIELDS, Appointment, Attendee, Override, Value
+from syncd.core.model import FIELDS, Appointment, Attendee, Override, Value, with_values
 
 Path: TypeAlias = tuple[str, ...]
 Changes: TypeAlias = Mapping[Path, Value]
@@ -96,7 +95,7 @@ def patch(appointment: Appointment, changes: Changes) -> Appointment:
         updates[name] = _rebuild(name, kept)
     if occurrences:
         updates["overrides"] = _patched_overrides(appointment, occurrences)
-    return replace(appointment, **updates)
+    return with_values(appointment, updates)
 
 
 def element_paths(appointment: Appointment) -> Iterator[tuple[Path, Value]]:

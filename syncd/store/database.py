@@ -42,7 +42,9 @@ from syncd.store.schema import VERSIONS
 BUSY_TIMEOUT = 30.0
 """Seconds that a transaction waits for another process's."""
 
-_MIGRATION_LOCK = 0x73796E6364  # "syncd": PostgreSQL's advisory lock while tables are made
+_MIGRATION_LOCK = 0x7461626C6573
+"""PostgreSQL's advisory lock while tables are made ("tables"); not the one of the process."""
+
 _CHUNK = 500
 _DIALECTS: dict[str, Any] = {"sqlite": sqlite, "postgresql": postgresql}
 _Item = TypeVar("_Item")

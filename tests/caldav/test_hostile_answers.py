@@ -13,7 +13,7 @@ from syncd.connector import Identity
 from syncd.core.model import Appointment, Timed
 from syncd.core.state import Marker
 from syncd.errors import ConnectorError, Rejected, Stale, Unauthorized, Unavailable
-from tests.caldav.conftest import WINDOW, connect
+from tests.caldav.connecting import WINDOW, connect
 from tests.caldav.test_hostile_items import GOOD
 
 VISIT = Appointment(Timed(datetime(2026, 3, 1, 9), datetime(2026, 3, 1, 10), "UTC"), title="客户")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from connectors.caldav.fake import FakeCalDav
-from tests.caldav.conftest import WINDOW, connect
+from tests.caldav.connecting import WINDOW, connect
 
 HEAD = "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:-//x//y\r\n"
 START = "DTSTART:20260301T090000Z\r\n"

@@ -11,7 +11,7 @@ from syncd.connector import Identity
 from syncd.core.fidelity import project
 from syncd.core.model import Appointment
 from syncd.core.state import Marker
-from tests.caldav.conftest import WINDOW, connect
+from tests.caldav.connecting import WINDOW, connect
 from tests.servers import Server
 from tests.strategies import appointments
 

@@ -14,7 +14,7 @@ from syncd.connector import Collection, Connector, Counts, Identity, System
 from syncd.core.model import Appointment, Attendee, Override, Recurrence, Timed
 from syncd.core.state import Copy, Marker
 from syncd.errors import ConfigError, ConnectorError, Rejected, Stale, Unauthorized, Unavailable
-from tests.caldav.conftest import WINDOW, connect
+from tests.caldav.connecting import WINDOW, connect
 from tests.caldav.test_hostile_items import GOOD, TASK
 from tests.servers import Server, radicale
 

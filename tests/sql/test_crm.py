@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -12,9 +11,11 @@ import sqlalchemy as sa
 from connectors.sql import plugin
 from connectors.sql.crm import STAFF, create_schema, open_demo_crm, seed
 from connectors.sql.crm.schema import visit as visit_table
-from syncd.connector import Collection, Connector, System, TableMapping, Window
+from syncd.connector import Collection, Connector, System, Window
 from syncd.core.fidelity import project
 from syncd.core.model import Status, Timed
+from syncd.mapping import read_mapping
+from syncd.tomlfile import read_toml
 from tests.sql.tables import known_of, marked, visit, written
 
 NOW = datetime(2026, 11, 21, 4, 0, tzinfo=UTC)
@@ -23,9 +24,7 @@ MAPPING_FILE = Path(__file__).parents[2] / "mappings" / "visits.toml"
 
 
 def connect(url: str) -> Connector:
-    mapping = TableMapping(
-        name="visits", file="visits.toml", **tomllib.loads(MAPPING_FILE.read_text("utf-8"))
-    )
+    mapping = read_mapping(read_toml(MAPPING_FILE))
     system = System("crm", "sql", "crm", "office1", options={"url": url}, mapping=mapping)
     return plugin.connect(system, Collection())
 

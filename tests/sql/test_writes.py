@@ -72,10 +72,11 @@ def test_simultaneous_creates_make_one_row(make: Make, column: bool) -> None:
     assert len(table.rows()) == 1
 
 
-def test_of_simultaneous_updates_one_wins(table: Table) -> None:
+@pytest.mark.parametrize("modified", ["updated_at", ""])
+def test_of_simultaneous_updates_one_wins(table: Table, modified: str) -> None:
     """Invariant 2: an update never overwrites a version that it has not seen."""
-    copy = written(table.connect().create(marked("a1"), visit()))
-    connectors = [table.connect() for _ in range(4)]
+    connectors = [table.connect(modified=modified) for _ in range(4)]
+    copy = written(connectors[0].create(marked("a1"), visit()))
 
     def update(number: int) -> str:
         changed = replace(copy.reads, title=f"title {number}")

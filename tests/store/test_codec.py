@@ -136,7 +136,9 @@ def test_every_element_of_an_appointment_comes_back(appointment: Appointment) ->
     for _, value in element_paths(appointment):
         assert decode_value(loads(to_text(encode_value(value)))) == value
     for whole in (appointment.overrides, appointment.custom, appointment.attendees):
-        assert decode_value(loads(to_text(encode_value(whole)))) == whole  # type: ignore[arg-type]  # whole fields, as ``paths.get`` gives them
+        assert (
+            decode_value(loads(to_text(encode_value(whole)))) == whole
+        )  # as ``paths.get`` gives them
 
 
 @given(appointments(), appointments())

@@ -112,8 +112,11 @@ def test_what_was_gone_and_comes_back_is_present_and_dirty(store: Store) -> None
 
 def test_a_key_that_is_shown_and_said_to_be_gone_is_there(store: Store) -> None:
     """Invariant 4: in doubt, nothing is gone."""
-    look(store, CAL, NOW, copy("k1"), gone=("k1",))
-    assert store.known(CAL) == {"k1": "1"}
+    look(store, CAL, NOW, copy("k1"), copy("k2"))
+    broken = (Unreadable("k2", "1", "?"),)
+    shown = Look(at=after(1), copies=[copy("k1")], gone={"k1", "k2"}, unreadable=broken)
+    assert store.record_look(CAL, shown) == 1
+    assert store.known(CAL) == {"k1": "1", "k2": "1"}
 
 
 def test_an_unreadable_item_is_known_but_not_dirty(store: Store) -> None:

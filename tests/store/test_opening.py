@@ -16,6 +16,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
 from syncd.errors import ConfigError
+from syncd.lock import StoreLock
 from syncd.store import Store
 from syncd.store.database import open_database
 from syncd.store.schema import VERSIONS, metadata
@@ -221,3 +222,9 @@ def test_a_reader_sees_one_moment_and_holds_nobody_up(url: str) -> None:
             look(writer, CAL, after(1), copy("k2"))
             assert connection.scalar(count) == 1
         assert reader.count_observed(CAL) == 2
+
+
+def test_a_new_store_opens_under_the_lock_of_its_process(url: str) -> None:
+    """The daemon locks the store, then opens it: the two locks must not be one."""
+    with StoreLock(url), Store.open(url) as store:
+        assert store.known(CAL) == {}

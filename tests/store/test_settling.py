@@ -90,14 +90,28 @@ def test_what_changes_between_case_and_commit_stays_due(store: Store) -> None:
     pair(store)
     store.cases("sales", ["a1"])
     look(store, CAL, after(1), copy("k1", "2", visit("改期")))
-    store.give_order("a1", Order("person:ann", after(1), {("title",): "x"}))
     store.commit("sales", "c1", after(2), [Plan("a1", agreement({("cal", ""): copy("k1")}))])
     assert store.due("sales", after(2)) == ["a1"]
     (case,) = store.cases("sales", ["a1"])
     assert case.views["cal", ""].observation == Present(copy("k1", "2", visit("改期")))
-    assert [order.by for order in case.orders] == ["person:ann"]
     store.commit("sales", "c2", after(3), [Plan("a1", case.agreement)])
     assert store.due("sales", after(3)) == []
+
+
+def test_an_order_between_case_and_commit_stays(store: Store) -> None:
+    agreed = settled(store, "a1", NOW, {("cal", ""): copy("k1")})
+    first = Order("person:ann", after(1), {("title",): "x"})
+    second = Order("person:bob", after(2), {("title",): "y"})
+    store.give_order("a1", first)
+    (case,) = store.cases("sales", ["a1"])
+    assert case.orders == (first,)
+    store.give_order("a1", second)
+    store.commit("sales", "c1", after(3), [Plan("a1", agreed)])
+    assert store.due("sales", after(3)) == ["a1"]
+    (case,) = store.cases("sales", ["a1"])
+    assert case.orders == (second,)
+    store.commit("sales", "c2", after(4), [Plan("a1", agreed, quiet=True)])
+    assert store.due("sales", after(4)) == []
     (case,) = store.cases("sales", ["a1"])
     assert case.orders == ()
 

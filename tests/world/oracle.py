@@ -82,10 +82,9 @@ class Oracle:
 
     # ---- what people do
 
-    def born(self, token: Token, channel: str, sort: str, key: Key) -> None:
+    def born(self, token: Token, channel: str, sort: str) -> None:
         """A new appointment."""
         self.births[token] = Birth(token, channel, sort)
-        self.planted(channel, key, "x-origin", token)
 
     def edited(
         self, channel: str, token: Token, slot: str, before: Appointment, after: Appointment
@@ -126,8 +125,8 @@ class Oracle:
         """Items went that had ended: there they may stay away, elsewhere they stay."""
         self.excused.update((channel, token) for token in tokens)
 
-    def rekeyed(self, channel: str, old: Key, new: Key) -> None:
-        """An item has another key now."""
+    def copied(self, channel: str, old: Key, new: Key) -> None:
+        """An item was written under another key, too, with all that is on it."""
         for plant in list(self.plants):
             if (plant.channel, plant.key) == (channel, old):
                 self.plants.append(Plant(channel, new, plant.name, plant.value))

@@ -93,7 +93,8 @@ def _bear(step: Act, desk: Desk, system: MemorySystem, oracle: Oracle) -> None:
     if step.verb == "series":
         made = replace(made, recurrence=Recurrence(("FREQ=WEEKLY;COUNT=6",)))
     key = system.person_create(made, x_origin=step.token)
-    oracle.born(step.token, desk.name, step.verb, key)
+    oracle.born(step.token, desk.name, step.verb)
+    oracle.planted(desk.name, key, "x-origin", step.token)
 
 
 def _edit(change: Callable[[Act, Appointment], Appointment]) -> _Doing:
@@ -123,6 +124,9 @@ def _answer(step: Act, held: Appointment) -> Appointment:
 
 
 def _invite(step: Act, held: Appointment) -> Appointment:
+    """One more guest of a customer; a lunch among friends stays one."""
+    if not held.attendees:
+        return held
     guest = Attendee(f"gast{step.n}@kunde.example", "")
     return replace(held, attendees=(*held.attendees, guest))
 
@@ -191,7 +195,8 @@ def _split(step: Act, desk: Desk, key: Key, system: MemorySystem, oracle: Oracle
         overrides=(),
     )
     made = system.person_create(rest, x_origin=step.other)
-    oracle.born(step.other, desk.name, "split", made)
+    oracle.born(step.other, desk.name, "split")
+    oracle.planted(desk.name, made, "x-origin", step.other)
 
 
 def _duplicate(step: Act, desk: Desk, key: Key, system: MemorySystem, oracle: Oracle) -> None:
@@ -200,11 +205,12 @@ def _duplicate(step: Act, desk: Desk, key: Key, system: MemorySystem, oracle: Or
         return
     title = _title(step.other, step.n)
     twin = system.person_duplicate(key, lambda held: replace(held, title=title))
-    oracle.born(step.other, desk.name, oracle.sort_of(step.token), twin)
+    oracle.born(step.other, desk.name, oracle.sort_of(step.token))
+    oracle.copied(desk.name, key, twin)
 
 
 def _move_key(step: Act, desk: Desk, key: Key, system: MemorySystem, oracle: Oracle) -> None:
-    oracle.rekeyed(desk.name, key, system.person_move_key(key))
+    oracle.copied(desk.name, key, system.person_move_key(key))
 
 
 def _plant(step: Act, desk: Desk, key: Key, system: MemorySystem, oracle: Oracle) -> None:
