@@ -19,7 +19,8 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input install --qui
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test simulate bench lint clean venv-demo venv-dev
+.PHONY: help demo test simulate bench clean venv-demo venv-dev
+.PHONY: lint lint-rules lint-format lint-types lint-imports
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -36,10 +37,15 @@ simulate: venv-dev
 bench: venv-dev
 	$(BIN)/python -m bench $(ARGS)
 
-lint: venv-dev
+# One target each, so that `make -k lint` shows everything that is wrong.
+lint: lint-rules lint-format lint-types lint-imports
+lint-rules: venv-dev
 	$(BIN)/ruff check .
+lint-format: venv-dev
 	$(BIN)/ruff format --check .
+lint-types: venv-dev
 	$(BIN)/mypy --strict
+lint-imports: venv-dev
 	$(BIN)/lint-imports
 
 clean:

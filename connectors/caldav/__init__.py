@@ -69,7 +69,6 @@ class CalDavPlugin:
                 person=normalise_email(collection.person),
                 invite=collection.invite,
                 refuse=_one_of(system, "scheduling", _SCHEDULING) == "refuse",
-                installation=system.installation,
             )
         )
 

@@ -17,7 +17,7 @@ from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin, urlsplit
 
-from connectors.caldav.webdav import canonical_path, error_words, normalised_etag
+from connectors.caldav.webdav import error_words, normalised_etag
 from syncd.errors import ConnectorError, Rejected, Stale, Unauthorized, Unavailable
 
 if TYPE_CHECKING:
@@ -31,6 +31,9 @@ MAX_ANSWER = 10_000_000
 MAX_REDIRECTS = 5
 _CHUNK = 65_536
 _READS = frozenset({"GET", "OPTIONS", "PROPFIND", "REPORT"})
+_NO_CONNECTION = frozenset(
+    {"ConnectTimeout", "ConnectTimeoutError", "NewConnectionError", "NameResolutionError"}
+)
 _PRIVILEGES = "{DAV:}need-privileges"
 
 
@@ -57,12 +60,11 @@ class Account:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What came back. ``path`` is where, after redirects."""
+    """What came back. ``headers`` have lower-case names."""
 
     status: int
     headers: Mapping[str, str]
     body: bytes
-    path: str
 
     @property
     def etag(self) -> str | None:
@@ -95,14 +97,14 @@ class Counter:
 class Transport:
     """The sessions of one account: one for each thread, as the library is not thread-safe.
 
-    ``discovered`` is what discovery found, by where it began: when, the calendars, the
-    addresses; ``discovering`` guards it.
+    ``discovered`` is what discovery found, by where it began: when, and the calendars;
+    ``discovering`` guards it.
     """
 
     def __init__(self, account: Account) -> None:
         self.account = account
         self.discovering = threading.Lock()
-        self.discovered: dict[str, tuple[float, list[Member], frozenset[str] | None]] = {}
+        self.discovered: dict[str, tuple[float, list[Member]]] = {}
         self._local = threading.local()
 
     def send(
@@ -160,13 +162,13 @@ class Transport:
         except (RequestException, HTTPError, OSError) as error:
             counter.add(1)
             fault = type(error).__name__
-            doubt = method not in _READS
+            doubt = method not in _READS and not _never_sent(error)
             raise Unavailable(
                 f"{_host(url)} does not answer: {fault}", maybe_applied=doubt
             ) from None
         answer_headers = {str(key).lower(): str(value) for key, value in response.headers.items()}
         status = int(response.status_code or 0)
-        answer = Answer(status, answer_headers, content, canonical_path(url))
+        answer = Answer(status, answer_headers, content)
         moved = status in (301, 302, 303, 307, 308) and answer_headers.get("location", "")
         return answer, urljoin(url, moved) if moved else ""
 
@@ -218,6 +220,13 @@ def _dav_client(account: Account) -> DAVClient:
     # cost a timeout.
     client.session = niquests.Session(disable_http3=True, revocation_configuration=None)
     return client
+
+
+def _never_sent(error: BaseException) -> bool:
+    """Whether no connection came about, so that a write cannot have been carried out."""
+    reason = getattr(error.args[0] if error.args else None, "reason", None)
+    names = {type(each).__name__ for each in (error, reason)}
+    return bool(names & _NO_CONNECTION)
 
 
 def _limited(response: Any) -> bytes:

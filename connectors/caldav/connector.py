@@ -17,14 +17,14 @@ from connectors.caldav.client import (
     transport_for,
     write_error,
 )
-from connectors.caldav.discovery import Calendar, find_calendar
-from connectors.caldav.observing import BATCH, Items, Reader
+from connectors.caldav.discovery import account_addresses, find_calendar
+from connectors.caldav.observing import Items, Reader
 from connectors.caldav.translate import FIDELITY, Unusable, WireError, read, series_of
 from connectors.caldav.translate_people import is_mailed
 from connectors.caldav.translate_write import Style, write_changed, write_new
 from connectors.caldav.webdav import COLLECTION, C, canonical_path, error_href, query_uid
 from connectors.caldav.wire import parse
-from syncd.connector import Fetched, Health, Identity, Snapshot, Unreadable, Window, Written
+from syncd.connector import Fetched, Health, Identity, Snapshot, Window, Written
 from syncd.core.fidelity import Fidelity
 from syncd.core.model import Appointment
 from syncd.core.state import WHOLE, Copy, Key, Version
@@ -49,7 +49,6 @@ class Settings:
     person: str
     invite: bool
     refuse: bool
-    installation: str
 
 
 class CalDavConnector:
@@ -64,7 +63,7 @@ class CalDavConnector:
         self._counter = Counter()
         self._lock = threading.Lock()
         self._reader: Reader | None = None
-        self._mails: bool | None = None
+        self._mailing: tuple[bool, frozenset[str] | None] | None = None
         addresses = (settings.person, settings.account.username.lower())
         self._own = frozenset(each for each in addresses if "@" in each)
         self._style = Style(settings.invite, settings.person, self._own)
@@ -201,7 +200,10 @@ class CalDavConnector:
         An ETag alone proves no body: Radicale 3.9 rewrites every body and gives one (seen).
         """
         if answer.status not in (200, 201, 204):
-            raise write_error(answer, key)
+            error = write_error(answer, key)
+            if isinstance(error, NotThere):
+                self._reader = None
+            raise error
         given = answer.headers.get("content-type", "").startswith("text/calendar")
         if given and answer.body and answer.etag:
             text = answer.body.decode("utf-8", "replace")
@@ -253,26 +255,31 @@ class CalDavConnector:
         """
         if self._settings.invite or not self._settings.refuse or "ATTENDEE" not in copy.wire:
             return
-        calendar = self._found().calendar
-        addresses = calendar.addresses
-        own = addresses | self._own if addresses is not None else None
         try:
             events = series_of(parse(copy.wire)).events
         except (Unusable, WireError) as error:
             raise Rejected(f"{copy.key}: {error}") from error
-        if any(is_mailed(event, own) for event in events) and self._server_mails(calendar):
+        mails, addresses = self._server_mails()
+        own = addresses | self._own if addresses is not None else None
+        if mails and any(is_mailed(event, own) for event in events):
             raise Rejected(
                 f"{copy.key}: the server would message the attendees of this meeting about the"
                 " change (RFC 6638); invite = true allows it"
             )
 
-    def _server_mails(self, calendar: Calendar) -> bool:
-        if self._mails is None:
+    def _server_mails(self) -> tuple[bool, frozenset[str] | None]:
+        """Whether the server schedules, and the addresses it knows us by. Asked once."""
+        if self._mailing is None:
+            calendar = self._found().calendar
             answer = self._transport.send("OPTIONS", calendar.path, self._counter)
             if answer.status == 401:
                 raise Unauthorized(f"{calendar.path}: HTTP 401")
-            self._mails = _MAILS in answer.headers.get("dav", "").replace(" ", "").split(",")
-        return self._mails
+            mails = _MAILS in answer.headers.get("dav", "").replace(" ", "").split(",")
+            addresses = None
+            if mails:
+                addresses = account_addresses(self._transport, calendar, self._counter)
+            self._mailing = (mails, addresses)
+        return self._mailing
 
 
 def _same_text(one: str, other: str) -> bool:
@@ -287,6 +294,3 @@ def _skew(answer: Answer) -> float | None:
         return None
     at = at if at.tzinfo else at.replace(tzinfo=UTC)
     return (at - datetime.now(UTC)).total_seconds()
-
-
-__all__ = ["BATCH", "CalDavConnector", "Settings", "Unreadable"]

@@ -34,16 +34,13 @@ class Calendar:
     """A calendar as it was found.
 
     ``identity`` names the collection: its URL, with DAV:resource-id where the server has one
-    (RFC 5842), so that one that was deleted and made anew is another. ``addresses`` are those
-    that the server knows the account by, ``None`` if it does not tell.
+    (RFC 5842), so that one that was deleted and made anew is another.
     """
 
     path: str
     identity: str
-    name: str = ""
     syncs: bool = True
     can_write: bool = True
-    addresses: frozenset[str] | None = None
 
 
 def find_calendar(transport: Transport, start: str, wanted: str, counter: Counter) -> Calendar:
@@ -58,47 +55,56 @@ def find_calendar(transport: Transport, start: str, wanted: str, counter: Counte
         return _direct(transport, canonical_path(url.path), counter)
     first = _first(transport, start, counter)
     if first.has_type(_CALENDAR) and wanted in ("", *_names(first)):
-        return _calendar(transport, first, _addresses(first))
-    found, addresses = _at_home(transport, first, wanted, counter)
-    return _calendar(transport, _chosen(found, wanted), addresses)
+        return _calendar(transport, first)
+    return _calendar(transport, _chosen(_at_home(transport, first, wanted, counter), wanted))
 
 
-def _at_home(
-    transport: Transport, first: Member, wanted: str, counter: Counter
-) -> tuple[list[Member], frozenset[str] | None]:
-    """The calendars of the account, and its addresses; asked anew for a name that is new."""
+def account_addresses(
+    transport: Transport, calendar: Calendar, counter: Counter
+) -> frozenset[str] | None:
+    """The addresses that the server knows the account by, ``None`` if it does not tell.
+
+    Raises as every read.
+    """
+    (own, *_) = _members(transport, calendar.path, "0", counter)
+    principal = own
+    if own.text(D + "current-user-principal"):
+        principal = _principal(transport, own, counter)
+    hrefs = principal.hrefs(C + "calendar-user-address-set")
+    mails = {normalise_email(href) for href in hrefs if href.lower().startswith("mailto:")}
+    return frozenset(mails) or None
+
+
+def _at_home(transport: Transport, first: Member, wanted: str, counter: Counter) -> list[Member]:
+    """The calendars of the account; asked anew for a name that is new."""
     with transport.discovering:
-        at, found, addresses = transport.discovered.get(first.key, (0.0, [], None))
+        at, found = transport.discovered.get(first.key, (0.0, []))
         known = any(wanted in _names(member) for member in found)
         if not known or time.monotonic() - at > KEPT_SECONDS:
-            found, addresses = _homes(transport, first, counter)
-            transport.discovered[first.key] = (time.monotonic(), found, addresses)
-        return found, addresses
+            found = _homes(transport, first, counter)
+            transport.discovered[first.key] = (time.monotonic(), found)
+        return found
 
 
-def _homes(
-    transport: Transport, first: Member, counter: Counter
-) -> tuple[list[Member], frozenset[str] | None]:
-    homes, addresses = first.hrefs(C + "calendar-home-set"), _addresses(first)
+def _homes(transport: Transport, first: Member, counter: Counter) -> list[Member]:
+    homes = first.hrefs(C + "calendar-home-set")
     if not homes:
-        principal = _principal(transport, first, counter)
-        homes, addresses = principal.hrefs(C + "calendar-home-set"), _addresses(principal)
+        homes = _principal(transport, first, counter).hrefs(C + "calendar-home-set")
     if not homes:
         raise ConfigError("no calendars are found from this address", key="url")
-    found = [
+    return [
         member
         for home in homes
         for member in _members(transport, _local(transport, home), "1", counter)
         if member.has_type(_CALENDAR)
     ]
-    return found, addresses
 
 
 def _direct(transport: Transport, path: str, counter: Counter) -> Calendar:
     members = _members(transport, path.rstrip("/") + "/", "0", counter)
     if not members or not members[0].has_type(_CALENDAR):
         raise ConfigError("this address is no calendar", key="calendar")
-    return _calendar(transport, members[0], _addresses(members[0]))
+    return _calendar(transport, members[0])
 
 
 def _first(transport: Transport, start: str, counter: Counter) -> Member:
@@ -181,7 +187,7 @@ def _chosen(found: list[Member], wanted: str) -> Member:
     )
 
 
-def _calendar(transport: Transport, member: Member, addresses: frozenset[str] | None) -> Calendar:
+def _calendar(transport: Transport, member: Member) -> Calendar:
     properties = member.properties
     reports = properties.get(D + "supported-report-set")
     privileges = properties.get(D + "current-user-privilege-set")
@@ -191,14 +197,6 @@ def _calendar(transport: Transport, member: Member, addresses: frozenset[str] | 
     return Calendar(
         path=path,
         identity=f"{transport.account.origin}{path} {resource}".strip(),
-        name=member.text(D + "displayname"),
         syncs=reports is None or reports.find(f".//{_SYNC}") is not None,
         can_write=bool(_WRITES & set(tags)),
-        addresses=addresses,
     )
-
-
-def _addresses(member: Member) -> frozenset[str] | None:
-    hrefs = member.hrefs(C + "calendar-user-address-set")
-    mails = {normalise_email(href) for href in hrefs if href.lower().startswith("mailto:")}
-    return frozenset(mails) or None

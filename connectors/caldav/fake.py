@@ -46,6 +46,7 @@ class Faults:
     no_sync: bool = False
     no_ctag: bool = False
     no_inline_data: bool = False
+    refuse_inline_data: bool = False
     page: int = 0
     multiget_hides: set[str] = field(default_factory=set)
     churn: bool = False
@@ -207,6 +208,8 @@ class FakeCalDav:
             return self._multistatus(self._responses(found, True))
         if self.faults.no_sync:
             return 501, {}, b""
+        if data and self.faults.refuse_inline_data:
+            return 400, {}, b""
         return self._sync(body, data and not self.faults.no_inline_data)
 
     def _sync(self, body: str, data: bool) -> Reply:

@@ -41,6 +41,8 @@ BATCH = 100
 MAX_PAGES = 1000
 _NO_SUCH_REPORT = frozenset({400, 403, 404, 405, 406, 415, 422, 501})
 _DEAD_TOKEN = frozenset({400, 403, 404, 409, 410, 412, 507})
+_VALID_TOKEN = D + "valid-sync-token"
+_PRIVILEGES = D + "need-privileges"
 _MANY = 20
 
 
@@ -173,17 +175,10 @@ class Reader:
     def _pages(self, token: str, *, with_data: bool) -> Iterator[Multistatus]:
         """The pages of a sync report; none where the server has no such report or token."""
         for _ in range(MAX_PAGES):
-            try:
-                answer = self._send("REPORT", sync_collection(token, with_data=with_data), "0")
-            except TooLarge:
-                if not with_data:
-                    raise
-                with_data = False
-                continue
+            answer, with_data = self._page(token, with_data)
             if answer.status != 207:
-                if answer.status not in (_DEAD_TOKEN if token else _NO_SUCH_REPORT):
-                    raise read_error(answer, "the list of changes")
-                if not self._forgiven(answer):
+                forgiven = _DEAD_TOKEN if token else _NO_SUCH_REPORT
+                if answer.status not in forgiven or answer.says(_PRIVILEGES):
                     raise read_error(answer, "the list of changes")
                 return
             page = self._parsed(answer)
@@ -195,10 +190,19 @@ class Reader:
             token = page.token
         raise Unavailable("the list of changes does not end")
 
-    @staticmethod
-    def _forgiven(answer: Answer) -> bool:
-        """Whether a refusal is about the token or the report, not about our rights."""
-        return answer.status != 403 or not answer.says(D + "need-privileges")
+    def _page(self, token: str, with_data: bool) -> tuple[Answer, bool]:
+        """One sync report, without bodies where they are too much or refused; and which."""
+        try:
+            answer = self._send("REPORT", sync_collection(token, with_data=with_data), "0")
+        except TooLarge:
+            if not with_data:
+                raise
+            return self._send("REPORT", sync_collection(token, with_data=False), "0"), False
+        if not with_data or answer.status not in _NO_SUCH_REPORT or answer.says(_VALID_TOKEN):
+            return answer, with_data
+        plain = self._send("REPORT", sync_collection(token, with_data=False), "0")
+        self.inline = self.inline and plain.status != 207
+        return plain, False
 
     def _is_item(self, member: Member) -> bool:
         """Whether it is an item of this calendar. One that lies elsewhere makes all doubtful."""

@@ -13,7 +13,7 @@ from syncd.core.model import OVERRIDABLE_FIELDS, Appointment, Value
 from syncd.core.paths import DELETED, Path, element_paths, get, is_empty
 from syncd.core.recurrence import occurrence
 from syncd.core.situation import Here
-from syncd.core.state import WHOLE, Agreement, ChannelName, Setter, Span
+from syncd.core.state import WHOLE, Agreement, ChannelName, Setter, Settled, Span
 
 BIRTH: Path = ()
 """The path under which an agreement keeps the channel of its birth as a setter."""
@@ -118,6 +118,11 @@ def owes(here: Here, path: Path, agreement: Agreement, policy: Policy) -> bool:
     return _View.of(here, agreement, policy).owes(here, path)
 
 
+def is_disputed(settled: Settled, path: Path) -> bool:
+    """Whether it was decided against this copy at ``path``, or at the whole of its field."""
+    return path in settled.disputed or path[:1] in settled.disputed
+
+
 def _holds_of(claim: Claim, other: Claim, policy: Policy) -> bool:
     if claim is other or claim.value == other.value or claim.agreed:
         return False
@@ -160,7 +165,7 @@ class _View:
         settled = here.settled
         if settled is None or get(settled.copy.reads, path) == self.shown(path):
             return False
-        if settled.asked is None or path in settled.disputed:
+        if settled.asked is None or is_disputed(settled, path):
             return True
         return get(settled.asked, path) != get(self.full, path)
 

@@ -239,10 +239,13 @@ def _delete(
     first = serious[0]
     setter = Setter(first.channel, first.span, first.span.latest, rule)
     series = draft.appointment.recurrence is not None
-    if series and all(d.gone for d in serious):
-        if has_past(draft.appointment, moment.now, moment.default_zone):
-            _cut_series(serious, setter, draft, moment)
-            return
+    if (
+        series
+        and all(d.gone for d in serious)
+        and has_past(draft.appointment, moment.now, moment.default_zone)
+    ):
+        _cut_series(serious, setter, draft, moment)
+        return
     for deletion in serious:
         channel = policy.channels.get(deletion.channel)
         if deletion.gone and channel is not None and channel.is_crm:

@@ -17,6 +17,7 @@ from syncd.core.belong import (
     takes_part,
 )
 from syncd.core.channel import Channel, Direction, OnExit, Policy
+from syncd.core.claims import is_disputed
 from syncd.core.draft import Draft, agreed_path
 from syncd.core.fidelity import Fidelity, project
 from syncd.core.model import Appointment, Status, Value
@@ -210,9 +211,8 @@ class Owing:
         left_out: list[Path] = []
         different = diff(settled.copy.reads, shown)
         for path, value in different.items():
-            if path not in settled.disputed and settled.asked is not None:
-                if get(settled.asked, path) == get(full, path):
-                    continue
+            if self._was_asked(settled, path, full):
+                continue
             question = self.draft.open.get(agreed_path(place[1], path))
             if (question is not None and place[0] in question.claims) or (
                 (place, path) in self.aside
@@ -222,6 +222,12 @@ class Owing:
                 owed[path] = value
         return owed, left_out, len(owed) == len(different)
 
+    def _was_asked(self, settled: Settled, path: Path, full: Appointment) -> bool:
+        """Whether the copy was asked exactly that, and it was not decided against it since."""
+        if settled.asked is None or is_disputed(settled, path):
+            return False
+        return get(settled.asked, path) == get(full, path)
+
     def _settle_down(
         self, place: Place, settled: Settled, full: Appointment, shown: Appointment
     ) -> None:
@@ -229,7 +235,8 @@ class Owing:
         if not settled.disputed:
             return
         different = diff(settled.copy.reads, shown).keys()
-        left = frozenset(path for path in settled.disputed if path in different)
+        fields = {path[:1] for path in different}
+        left = frozenset(p for p in settled.disputed if p in different or p in fields)
         if left != settled.disputed:
             self.draft.copies[place] = replace(settled, disputed=left)
 

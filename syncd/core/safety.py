@@ -98,12 +98,9 @@ def refuse(
         dangers.append(Danger("", f"{more} deletions or moves more than were approved"))
     if new and not approved:
         dangers += _strange_looks(census, limits)
-    if limits.writes_per_hour is not None and new + census.written > limits.writes_per_hour:
-        if new:
-            reason = (
-                f"{new + census.written} writes within an hour (limit {limits.writes_per_hour})"
-            )
-            dangers.append(Danger("", reason))
+    most, hourly = limits.writes_per_hour, new + census.written
+    if new and most is not None and hourly > most:
+        dangers.append(Danger("", f"{hourly} writes within an hour (limit {most})"))
     return dangers
 
 

@@ -80,9 +80,9 @@ def _planned(
         reslot_copies(draft, policy, moment)
     owing = Owing(draft, situation.heres, policy, moment, case.aside)
     writes = owing.derive()
-    if nothing_left(draft, policy, writes):
-        if not any(here.waiting for here in situation.heres.values()):
-            return _buried(case, draft)
+    waiting = any(here.waiting for here in situation.heres.values())
+    if not waiting and nothing_left(draft, policy, writes):
+        return _buried(case, draft)
     agreement = draft.agreement()
     quiet = not writes and not draft.records and not situation.closed and not case.orders
     if quiet and case.agreement is not None:
@@ -105,11 +105,8 @@ def _same(old: Agreement, new: Agreement) -> bool:
         return False
     for place, settled in new.copies.items():
         known = old.copies[place]
-        if settled is not known and (
-            settled.copy is not known.copy or settled.disputed != known.disputed
-        ):
-            if settled != known:
-                return False
+        if settled is not known and settled != known:
+            return False
     return (
         (old.appointment is new.appointment or old.appointment == new.appointment)
         and old.absent == new.absent
@@ -206,12 +203,17 @@ def _still_claimed(
     agreed = get(agreement.appointment, path)
     left: list[Claim] = []
     for channel, value in question.claims.items():
-        here = next((h for h in heres if h.channel.name == channel), None)
+        here = next((h for h in heres if h.channel.name == channel and _stands_for(h, path)), None)
         if channel in fresh or (value != agreed and _went_back(here, path)):
             continue
         span = Span(question.since, question.since)
         left.append(Claim(channel, path, value, value, span, here))
     return left
+
+
+def _stands_for(here: Here, path: Path) -> bool:
+    slot = here.place[1]
+    return slot == WHOLE or path[:2] == ("overrides", slot)
 
 
 def _went_back(here: Here | None, path: Path) -> bool:

@@ -212,7 +212,11 @@ def _as_written(intent: Intent, copy: Copy | None, settled: Settled | None) -> S
 
 
 def _ours(path: Path, value: Value, intents: list[Intent]) -> bool:
+    """Whether an open intent asked for just this. What a write merely left as it was does not
+    count: who sets that again has made an edit."""
     return any(
-        intent.write.content is not None and get(intent.write.content, path) == value
+        intent.write.content is not None
+        and (intent.write.base is None or path in intent.write.paths)
+        and get(intent.write.content, path) == value
         for intent in intents
     )

@@ -1,4 +1,7 @@
-"""Which tests cite which invariant: ``Invariant 4``, ``invariants 2 and 10`` in their docstring."""
+"""Which tests cite which invariant: ``Invariant 4``, ``invariants 2 and 10`` in their docstring.
+
+``python -m tests.architecture.citations`` writes the tables of docs/invariants.md anew.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ import ast
 import re
 from collections.abc import Iterator
 
-from tests.architecture.tree import Source, sources
+from tests.architecture.tree import ROOT, Source, sources
 
 CITES = re.compile(r"[Ii]nvariants?\s+(\d+(?:(?:,\s*|\s+and\s+)\d+)*)")
 
@@ -26,3 +29,18 @@ def _docstrings(source: Source) -> Iterator[tuple[str, str]]:
     for node in ast.walk(source.tree):
         if isinstance(node, ast.FunctionDef) and node.name.startswith("test_"):
             yield node.name, ast.get_docstring(node) or ""
+
+
+def rewritten(page: str) -> str:
+    """The text of the page with the tables of today."""
+    for number, tests in cited().items():
+        rows = [f"| `{name}` | `{file}` |" for file, _, name in (t.partition("::") for t in tests)]
+        table = "\n".join(["| test | in |", "|---|---|", *rows])
+        pattern = rf"(^## {number}\. .*?\n\n.*?\n\n)(?:\|.*\n)+"
+        page = re.sub(pattern, rf"\g<1>{table}\n", page, flags=re.MULTILINE)
+    return page
+
+
+if __name__ == "__main__":
+    invariants = ROOT / "docs" / "invariants.md"
+    invariants.write_text(rewritten(invariants.read_text("utf-8")), "utf-8")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
-from dataclasses import dataclass
-from functools import cache
+from dataclasses import dataclass, field
+from functools import cache, cached_property
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -14,12 +14,12 @@ PRODUCT = ("syncd", "connectors")
 _SKIPPED = frozenset({"__pycache__", "build", "dist"})
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Source:
     """One Python file. ``module`` is its dotted name, ``name`` its path in the repository."""
 
     path: Path
-    text: str
+    text: str = field(repr=False)
 
     @property
     def name(self) -> str:
@@ -30,7 +30,7 @@ class Source:
         parts = list(self.path.relative_to(ROOT).with_suffix("").parts)
         return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
-    @property
+    @cached_property
     def tree(self) -> ast.Module:
         return ast.parse(self.text, self.name)
 

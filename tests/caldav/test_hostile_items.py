@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import random
+from pathlib import Path
+
 import pytest
 
 from connectors.caldav.fake import FakeCalDav
+from connectors.caldav.translate import Unusable, read
+from connectors.caldav.translate_write import Style, write_changed
+from connectors.caldav.wire import WireError
 from tests.caldav.connecting import WINDOW, connect
 
 HEAD = "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:-//x//y\r\n"
@@ -189,3 +195,33 @@ def test_the_same_uid_twice_is_two_copies() -> None:
         found = connect(fake.url, fake.url).observe(None, WINDOW, {}).copies
         assert {copy.key for copy in found} == keys
         assert {copy.uid for copy in found} == {"neighbour"}
+
+
+SAMPLES = sorted((Path(__file__).parent / "samples").glob("*.ics"))
+RUBBISH = ("20269999T999999", "-1", "P", "-PT", ";", '"', ":", "\\", "\x00", "漢", "TZID=", "+9999")
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_whatever_becomes_of_an_item_it_is_read_or_one_line(seed: int) -> None:
+    """Lines lost, doubled, swapped and spoilt at random, twenty times a seed."""
+    chance = random.Random(seed)
+    for _ in range(20):
+        lines = chance.choice(SAMPLES).read_text(encoding="utf-8").split("\n")
+        for _ in range(chance.randint(1, 4)):
+            place = chance.randrange(len(lines))
+            match chance.randrange(4):
+                case 0:
+                    del lines[place]
+                case 1:
+                    lines.insert(place, chance.choice(lines))
+                case 2:
+                    lines[place] = chance.choice(lines)
+                case _:
+                    cut = chance.randrange(len(lines[place]) + 1)
+                    lines[place] = lines[place][:cut] + chance.choice(RUBBISH) + lines[place][cut:]
+        try:
+            copy = read("/a.ics", None, "\n".join(lines))
+        except (Unusable, WireError):
+            continue
+        again = write_changed(copy.reads, copy.wire, Style())
+        assert read("/a.ics", None, again).reads == copy.reads

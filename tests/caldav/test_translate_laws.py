@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from pathlib import Path
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -62,3 +63,22 @@ def test_nobody_is_addressed_unless_the_channel_invites(content: Appointment) ->
     calendar = wire.parse(write_new(content, "uid-1", MARKER, Style(), NOW))
     for event in calendar.components("VEVENT"):
         assert not event.lines("ATTENDEE", "ORGANIZER")
+
+
+SAMPLES = sorted((Path(__file__).parent / "samples").glob("*.ics"))
+UNKNOWN = ("X-MOZ", "X-APPLE", "X-GOOGLE", "X-DINGTALK", "X-MICROSOFT-CDO-A", "ATTACH", "URL")
+
+
+@slow
+@given(st.sampled_from(SAMPLES), appointments(), st.booleans())
+def test_a_client_s_copy_can_become_anything(sample: Path, new: Appointment, invite: bool) -> None:
+    """Invariant 8: and keeps what it had besides."""
+    text = sample.read_text(encoding="utf-8")
+    style = Style(invite, "alice@example.com", frozenset({"alice@example.com"}))
+    changed = write_changed(new, text, style, NOW)
+    assert reads(changed) == project(new, FIDELITY)
+    master = wire.parse(text).components("VEVENT")[0]
+    after = wire.parse(changed).components("VEVENT")[0]
+    for line in master.items:
+        if isinstance(line, wire.Line) and line.name.startswith(UNKNOWN):
+            assert line in after.items

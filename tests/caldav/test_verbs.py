@@ -143,7 +143,9 @@ def test_a_look_with_nothing_to_do_is_one_request(fresh: Fresh) -> None:
     assert (idle.copies, idle.gone, idle.unreadable) == ((), frozenset(), ())
     full = connector.observe(None, WINDOW, known)
     assert connector.requests - before == 2
-    assert (full.complete, full.unchanged, full.copies) == (True, known.keys(), ())
+    assert full.complete
+    assert full.unchanged == known.keys()
+    assert not full.copies
 
 
 def test_what_we_wrote_arrives_with_the_version_we_were_told(fresh: Fresh) -> None:
@@ -212,6 +214,26 @@ def test_several_threads_may_write_at_once(fresh: Fresh) -> None:
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(create, range(12)))
     assert len(connector.observe(None, WINDOW, {}).copies) == 12
+
+
+def test_a_person_s_meeting_is_changed_only_where_the_server_is_silent(fresh: Fresh) -> None:
+    """Invariant 5: Xandikos schedules (RFC 6638), Radicale does not."""
+    server, url, connector = fresh
+    people = "ORGANIZER:mailto:alice@example.com\r\nATTENDEE;X-P=1:mailto:li@kunde.example\r\n"
+    key = server.put(url, "m.ics", GOOD.replace("UID:", f"{people}UID:"))
+    (copy,) = connector.fetch([key]).copies
+    content = replace(copy.reads, title="新", attendees=(Attendee("wu@kunde.example"),))
+    if server.kind == "xandikos":
+        for write in (lambda: connector.update(copy, content), lambda: connector.delete(copy)):
+            with pytest.raises(Rejected, match="attendees"):
+                write()
+        assert connector.fetch([key]).copies[0] == copy
+        return
+    connector.update(copy, content)
+    (now,) = connector.fetch([key]).copies
+    assert now.reads == content
+    lines = [line for line in now.wire.splitlines() if line.startswith(("ATTENDEE", "ORGANIZER"))]
+    assert sorted(lines) == sorted(people.splitlines())
 
 
 def test_check_tells_account_rights_and_clock(fresh: Fresh) -> None:

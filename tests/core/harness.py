@@ -17,6 +17,7 @@ from syncd.core.model import Appointment
 from syncd.core.pair import Doubt, Known, Pairing, Unpaired, is_reborn, pair
 from syncd.core.rules import RuleSet
 from syncd.core.settle import settle
+from syncd.core.splits import Seeded, seed_splits
 from syncd.core.state import (
     WHOLE,
     Agreement,
@@ -24,8 +25,6 @@ from syncd.core.state import (
     Copy,
     Gone,
     Intent,
-    Marker,
-    Operation,
     Order,
     Place,
     Plan,
@@ -36,20 +35,9 @@ from syncd.core.state import (
     Tombstone,
     Write,
 )
-from tests.core.remote import Fault, KilledError, Remote
+from tests.core.remote import Fault, KilledError, Remote, Row
 from tests.core.values import NOW, USUAL, VISIT, channels
-
-
-@dataclass
-class Row:
-    """What the store knows of one key."""
-
-    seen: Seen
-    copy: Copy
-    id: str | None = None
-    slot: str = WHOLE
-    dirty: bool = True
-    waited: bool = False
+from tests.core.writing import write_out
 
 
 @dataclass
@@ -252,7 +240,7 @@ class World:
                     row.seen, row.dirty = Seen(Gone(), self.now, before), True
         self.looked[name] = self.now
 
-    def _fetch(self, remote: Remote, key: str, place: Place, id: str) -> None:
+    def fetch(self, remote: Remote, key: str, place: Place, id: str) -> None:
         name, copy = remote.channel.name, remote.copies.get(key)
         row = self.rows.get((name, key))
         if copy is not None:
@@ -329,10 +317,19 @@ class World:
 
     def _round(self) -> None:
         due, self.due = sorted(self.due), set()
-        plans = [settle(self.case(id), self.policy, self.moment()) for id in due]
+        moment = self.moment()
+        cases = seed_splits([self.case(id) for id in due], self.policy, moment)
+        plans = [self._planned(seeded, moment) for seeded in cases]
         begun = [pair for plan in plans for pair in self._store(plan)]
         for id, intent in begun:
-            self._write(id, intent)
+            write_out(self, id, intent)
+
+    def _planned(self, seeded: Seeded, moment: Moment) -> Plan:
+        plan = settle(seeded.case, self.policy, moment)
+        if seeded.record is None:
+            return plan
+        records = (seeded.record, *plan.records)
+        return replace(plan, moved=(*plan.moved, *seeded.moved), records=records)
 
     def case(self, id: str) -> Case:
         """All that settling an appointment needs."""
@@ -353,6 +350,8 @@ class World:
     def _store(self, plan: Plan) -> list[tuple[str, Intent]]:
         id = plan.id
         self.orders.pop(id, None)
+        for name, key, slot in plan.moved:
+            self.rows[(name, key)].id, self.rows[(name, key)].slot = id, slot
         for (name, key), row in list(self.rows.items()):
             if row.id == id:
                 row.dirty = False
@@ -379,103 +378,6 @@ class World:
             begun.append(Intent(self.numbers, write, self.now))
         self.intents[id] = left + begun
         return [(id, each) for each in begun]
-
-    def _write(self, id: str, intent: Intent) -> None:
-        write = intent.write
-        remote = self.remotes[write.channel]
-        self.written.append(write)
-        while remote.before_write:
-            remote.before_write.pop()()
-        spared = write.channel in self.failed or not remote.faults
-        fault = None if spared else remote.faults.popleft()
-        if fault is Fault.DEAD:
-            raise KilledError
-        if fault is Fault.REFUSED:
-            self.failed.add(write.channel)
-        if remote.down or write.channel in self.failed:
-            self._replace_intent(id, intent, None)
-            return
-        if fault is Fault.LOST:
-            self._replace_intent(id, intent, replace(intent, doubtful=True))
-            return
-        copy, stale = self._carry_out(id, remote, write)
-        while remote.after_write:
-            remote.after_write.pop()()
-        if fault is Fault.KILLED:
-            raise KilledError
-        if stale is not None:
-            self._replace_intent(id, intent, None)
-            self._fetch(remote, stale, (write.channel, write.slot), id)
-        elif fault is Fault.TIMEOUT:
-            self._replace_intent(id, intent, replace(intent, doubtful=True))
-        elif write.operation is Operation.DELETE:
-            self._confirm_delete(id, intent)
-        elif fault in (Fault.SILENT, Fault.MUTE) and copy is not None:
-            version = copy.version if fault is Fault.SILENT else None
-            done = replace(intent, done=True, answered=version, key=copy.key)
-            self._replace_intent(id, intent, done)
-        elif copy is not None:
-            self._confirm(id, intent, copy)
-
-    def _carry_out(self, id: str, remote: Remote, write: Write) -> tuple[Copy | None, str | None]:
-        """What the system did: the copy it then holds, or the key that was stale."""
-        if write.operation is Operation.CREATE:
-            assert write.content is not None
-            key = f"{id}{write.slot}"
-            if key in remote.copies:
-                return None, key
-            agreement = self.agreements.get(id)
-            uid = min(agreement.uids, default=f"{id}@syncd") if agreement else None
-            more = {"uid": uid} if remote.channel.role == "calendar" else {}
-            marker = Marker("inst", id, write.slot)
-            return remote.put(key, write.content, marker=marker, **more), None
-        assert write.base is not None
-        key = write.base.key
-        current = remote.copies.get(key)
-        if write.operation is Operation.DELETE:
-            if current is not None and current.version != write.base.version:
-                return None, key
-            remote.copies.pop(key, None)
-            return None, None
-        if current is None or current.version != write.base.version:
-            return None, key
-        assert write.content is not None
-        return remote.put(key, write.content), None
-
-    def _replace_intent(self, id: str, intent: Intent, by: Intent | None) -> None:
-        others = [by if each.id == intent.id else each for each in self.intents[id]]
-        self.intents[id] = [each for each in others if each is not None]
-
-    def _confirm(self, id: str, intent: Intent, copy: Copy) -> None:
-        write = intent.write
-        place = (write.channel, write.slot)
-        agreement = self.agreements[id]
-        known = agreement.copies.get(place)
-        ours = write.operation is Operation.CREATE or (known is not None and known.ours)
-        settled = Settled(copy, write.asked, frozenset(), ours, self.now)
-        uids = agreement.uids | ({copy.uid} if copy.uid else set())
-        self.agreements[id] = replace(
-            agreement, copies={**agreement.copies, place: settled}, uids=uids
-        )
-        seen = Seen(Present(copy), self.now, self.now)
-        self.rows[(write.channel, copy.key)] = Row(seen, copy, id, write.slot, dirty=False)
-        self._close(id, place)
-
-    def _confirm_delete(self, id: str, intent: Intent) -> None:
-        write = intent.write
-        place = (write.channel, write.slot)
-        agreement = self.agreements[id]
-        copies = {p: s for p, s in agreement.copies.items() if p != place}
-        self.agreements[id] = replace(agreement, copies=copies)
-        if write.base is not None:
-            self.rows.pop((write.channel, write.base.key), None)
-        self._close(id, place)
-        if agreement.deleting is not None:
-            self.due.add(id)
-
-    def _close(self, id: str, place: Place) -> None:
-        left = [i for i in self.intents[id] if (i.write.channel, i.write.slot) != place]
-        self.intents[id] = left
 
 
 def world(*wanted: str | Channel, ruleset: RuleSet = USUAL, **policy: object) -> World:

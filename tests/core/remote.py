@@ -10,7 +10,7 @@ from enum import Enum
 from syncd.core.channel import Channel
 from syncd.core.fidelity import project
 from syncd.core.model import Appointment
-from syncd.core.state import Copy
+from syncd.core.state import WHOLE, Copy, Seen
 
 
 class Fault(Enum):
@@ -51,3 +51,15 @@ class Remote:
         copy = replace(known, version=f"v{self.count}", wire=f"w{self.count}", reads=held)
         self.copies[key] = replace(copy, **more)  # type: ignore[arg-type]  # fields of Copy
         return self.copies[key]
+
+
+@dataclass
+class Row:
+    """What the store knows of one key."""
+
+    seen: Seen
+    copy: Copy
+    id: str | None = None
+    slot: str = WHOLE
+    dirty: bool = True
+    waited: bool = False

@@ -44,7 +44,7 @@ def edited_case(
     for step in steps:
         for edit in step.edits:  # type: ignore[attr-defined]  # a Step
             if edit.field in made.remotes[edit.channel].channel.fidelity.carries:
-                made.edit(edit.channel, stamp=edit.stamp, **{edit.field: edit.value})
+                made.edit(edit.channel, "", stamp=edit.stamp, **{edit.field: edit.value})
     made.now += timedelta(minutes=5)
     for remote in made.remotes.values():
         made._look(remote)

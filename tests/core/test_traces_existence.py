@@ -252,6 +252,25 @@ def test_trace_26_an_invitation_that_is_deleted_is_declined() -> None:
     assert answer.response is Response.DECLINED
 
 
+def test_over_an_invitation_the_organizer_outside_decides_time_and_place() -> None:
+    """The CRM moves a customer's invitation: put back, recorded; the description is ours."""
+    customer = Person("wang@kunde.example", "王")
+    made = world("crm", "cal", domains=frozenset({"example.com"}))
+    made.cycle()
+    made.add("cal", replace(VISIT, organizer=customer), invited=True)
+    made.run()
+    made.edit("crm", when=at(12, 9), location="bei uns", description="内部备注")
+    made.run()
+    for name in made.remotes:
+        held = made.reads(name)
+        assert (held.when, held.location) == (VISIT.when, VISIT.location)
+        assert held.description == "内部备注"
+    assert {r.path for r in made.history(Kind.PUT_BACK)} == {("when",), ("location",)}
+    made.edit("cal", when=at(13, 9))
+    made.run()
+    assert made.reads("crm").when == at(13, 9)
+
+
 def test_trace_27_what_is_not_seen_is_not_deleted() -> None:
     """Page failed, permission lost, calendar renamed: nothing is deleted (invariant 4)."""
     made = settled_world("crm", "cal", "cal2")

@@ -143,7 +143,8 @@ def test_cancelling_counts_like_deleting() -> None:
 
 
 def test_trace_45_a_value_that_is_set_aside_is_not_written() -> None:
-    """A rival resets the title: set aside, the title is left alone, all else flows (invariant 7)."""
+    """Set aside (invariant 7), the title is left alone, all else of the copy flows; released, it is
+    written."""
     made = settled_world("crm", "cal", ruleset=rules(prefer("crm")))
     made.aside = frozenset({(("cal", ""), ("title",))})
     made.edit("crm", title="neu", when=at(12, 9))

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 
-from syncd.core.model import Appointment, Override, Recurrence, Status, Timed
+from syncd.core.channel import Policy
+from syncd.core.model import Appointment, Attendee, Customer, Override, Recurrence, Status, Timed
+from syncd.core.rules import Decide, Rule
 from syncd.core.state import Kind, Operation
 from tests.core.harness import World, settled_world
-from tests.core.values import VISIT, at
+from tests.core.values import ROWS, USUAL, VISIT, at, channel, channels, rules
 
 WEEKLY = replace(VISIT, recurrence=Recurrence(("FREQ=WEEKLY;COUNT=6",)))
 """Six Tuesdays from 10 March 2026, 10:00 UTC."""
@@ -101,9 +104,37 @@ def test_trace_38_the_whole_series_moved_to_another_weekday() -> None:
     made.edit("cal", when=at(11, 10))
     made.run()
     assert set(made.remotes["rows"].copies) == set(keys.values())
-    assert [each.when for each in made.all_reads("rows")][0] == at(11, 10)
+    assert made.all_reads("rows")[0].when == at(11, 10)
     assert [each.status for each in made.all_reads("rows")].count(Status.COMPLETED) == 1
     assert made.remotes["rows"].copies[keys[RIDS[0]]].reads.status is Status.COMPLETED
+
+
+def test_trace_38_this_and_all_following_moved_to_another_weekday() -> None:
+    """The calendar cuts the series and writes a new one: the rows of the later occurrences keep
+    their records, moved, and the outcomes that are written in them."""
+    made = settled_world("crm", "cal", "rows", visit=WEEKLY)
+    old = made.only
+    keys = {slot: s.copy.key for (n, slot), s in made.agreements[old].copies.items() if n == "rows"}
+    made.edit("rows", keys[RIDS[4]], status=Status.COMPLETED, customer=Customer("王"))
+    made.run()
+    written = len(made.written)
+    (event,) = made.remotes["cal"].copies.values()
+    rest = replace(event.reads, when=at(26, 10), overrides=())
+    rest = replace(rest, recurrence=Recurrence(("FREQ=WEEKLY;COUNT=4",)))
+    until = Recurrence(("FREQ=WEEKLY;UNTIL=20260317T100000Z",))
+    kept = tuple(pair for pair in event.reads.overrides if pair[0] < RIDS[2])
+    made.edit("cal", recurrence=until, overrides=kept)
+    made.add("cal", rest, "rest")
+    made.run(4)
+    assert len(made.agreements) == 2
+    assert set(made.remotes["rows"].copies) == set(keys.values())
+    held = {slot: made.remotes["rows"].copies[key].reads for slot, key in keys.items()}
+    assert [held[slot].when for slot in RIDS[:3]] == [at(10, 10), at(17, 10), at(26, 10)]
+    assert held[RIDS[4]].when == at(40, 10)
+    assert (held[RIDS[4]].status, held[RIDS[4]].customer) == (Status.COMPLETED, Customer("王"))
+    operations = {w.operation for w in made.written[written:] if w.channel == "rows"}
+    assert operations == {Operation.UPDATE}
+    assert len(made.history(Kind.SPLIT)) == 1
 
 
 @pytest.mark.parametrize("zone", ["Europe/Berlin", "America/St_Johns"])
@@ -111,18 +142,13 @@ def test_trace_39_local_time_holds_across_the_change_of_the_clocks(zone: str) ->
     """09:00 local, weekly, kept as UTC rows: 09:00 local before and after summer time."""
     visit = replace(WEEKLY, when=at(3, 9, zone=zone), title="🕘 Besuch")
     made = settled_world("crm", "rows", visit=visit)
-    starts = [each.when.start for each in made.all_reads("rows")]
+    whens = [each.when for each in made.all_reads("rows")]
+    starts = [when.start for when in whens if isinstance(when, Timed)]
     local = [
-        start.replace(tzinfo=UTC).astimezone(_zone(zone)).strftime("%H:%M") for start in starts
+        start.replace(tzinfo=UTC).astimezone(ZoneInfo(zone)).strftime("%H:%M") for start in starts
     ]
     assert local == ["09:00"] * 6
     assert len({start.hour for start in starts}) == 2
-
-
-def _zone(key: str) -> object:
-    from zoneinfo import ZoneInfo
-
-    return ZoneInfo(key)
 
 
 def test_trace_40_an_endless_series_moves_on_with_the_window() -> None:
@@ -140,9 +166,6 @@ def test_trace_40_an_endless_series_moves_on_with_the_window() -> None:
 
 
 def _with_rows(made: World) -> World:
-    from syncd.core.channel import Policy
-    from tests.core.values import USUAL, channels
-
     made.future = timedelta(days=60)
     made.now = datetime(2026, 3, 2, 12, tzinfo=UTC)
     made.configure(Policy(channels("crm", "cal", "rows"), USUAL))
@@ -162,3 +185,46 @@ def test_deleting_a_series_cancels_only_its_future() -> None:
     assert "UNTIL=20260317" in series.recurrence.rules[0]
     assert len(made.remotes["cal"].copies) == 0
     assert len(made.remotes["cal2"].copies) == 1
+
+
+def _row_key(made: World, slot: str) -> str:
+    return made.agreements[made.only].copies[("rows", slot)].copy.key
+
+
+def test_an_element_of_a_row_that_lost_is_put_back() -> None:
+    """Only the CRM may change attendees: a guest removed in one row is there again."""
+    guest = Attendee("wang@kunde.example", "王")
+    carries = replace(ROWS, carries=ROWS.carries | {"attendees"})
+    only = Rule(name="only", fields=frozenset({"attendees"}), authority=("crm",))
+    made = settled_world(
+        "crm",
+        channel("rows", 1, role="sheet", fidelity=carries),
+        ruleset=rules(only),
+        visit=replace(WEEKLY, attendees=(guest,)),
+    )
+    made.edit("rows", _row_key(made, RIDS[1]), attendees=())
+    made.run()
+    assert [each.attendees for each in made.all_reads("rows")] == [(guest,)] * 6
+    assert len(made.history(Kind.PUT_BACK)) == 1
+
+
+def test_an_open_question_about_one_row() -> None:
+    """Place asked about for one occurrence: both keep theirs, the other rows are as they were;
+    when the row goes back, the calendar's place holds."""
+    ask = Rule(name="ask", fields=frozenset({"location"}), decide=Decide.ASK)
+    made = settled_world("crm", "cal", "rows", visit=WEEKLY, ruleset=rules(ask, *USUAL.rules))
+    key = _row_key(made, RIDS[1])
+    made.edit("rows", key, location="行里的地点")
+    own = (RIDS[1], Override((("location", "im Kalender"),)))
+    made.edit("cal", overrides=(own,))
+    made.run()
+    assert made.remotes["rows"].copies[key].reads.location == "行里的地点"
+    assert override(made, "cal", RIDS[1]) == own[1]
+    assert override(made, "crm", RIDS[1]) == Override()
+    made.edit("crm", title="weiter")
+    made.run()
+    assert made.remotes["rows"].copies[key].reads.location == "行里的地点"
+    made.edit("rows", key, location=VISIT.location)
+    made.run()
+    assert {r.location for r in rows(made).values()} == {VISIT.location, "im Kalender"}
+    assert override(made, "crm", RIDS[1]) == own[1]

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 from syncd.core.fidelity import project
 from syncd.core.model import AllDay, Status
-from syncd.core.state import Marker
+from syncd.core.state import Copy, Marker
 from syncd.errors import ConnectorError, Rejected, Stale
 from tests.sql.conftest import Make
 from tests.sql.tables import (
@@ -77,16 +77,20 @@ def test_of_simultaneous_updates_one_wins(table: Table, modified: str) -> None:
     """Invariant 2: an update never overwrites a version that it has not seen."""
     connectors = [table.connect(modified=modified) for _ in range(4)]
     copy = written(connectors[0].create(marked("a1"), visit()))
+    for connector in connectors:
+        assert connector.fetch([copy.key]).copies[0].reads == copy.reads
+    for turn in range(8):
 
-    def update(number: int) -> str:
-        changed = replace(copy.reads, title=f"title {number}")
-        return written(connectors[number].update(copy, changed)).reads.title
+        def update(number: int, base: Copy = copy, turn: int = turn) -> str:
+            changed = replace(base.reads, title=f"{turn} by {number}")
+            return written(connectors[number].update(base, changed)).reads.title
 
-    outcomes = together(4, update)
-    titles = [each for each in outcomes if isinstance(each, str)]
-    assert len(titles) == 1
-    assert sum(isinstance(each, Stale) for each in outcomes) == 3
-    assert [row["subject"] for row in table.rows()] == titles
+        outcomes = together(4, update)
+        titles = [each for each in outcomes if isinstance(each, str)]
+        assert len(titles) == 1
+        assert sum(isinstance(each, Stale) for each in outcomes) == 3
+        assert [row["subject"] for row in table.rows()] == titles
+        copy = connectors[0].fetch([copy.key]).copies[0]
 
 
 def test_an_update_touches_only_what_differs(table: Table) -> None:

@@ -59,10 +59,15 @@ class Plant:
 
 @dataclass(slots=True)
 class Ending:
-    """``token`` was deleted or cancelled; ``contested``: an edit stood or stands against it."""
+    """``token`` was deleted or cancelled after cycle ``look`` and so many ``edits``.
+
+    ``contested``: an edit stood or stands against it.
+    """
 
     token: Token
     channel: str
+    look: int
+    edits: int
     contested: bool
 
 
@@ -113,12 +118,12 @@ class Oracle:
             for edit in self.edits
             if edit.token == token and not self.is_superseded(edit)
         )
-        self.endings.append(Ending(token, channel, unseen))
+        self._end(token, channel, contested=unseen)
 
     def put_back(self, token: Token) -> None:
         """A deleted item came back: whether it lives is for the rules."""
         if not any(ending.token == token for ending in self.endings):
-            self.endings.append(Ending(token, "", contested=True))
+            self._end(token, "", contested=True)
         self._contest(token)
 
     def purged(self, channel: str, tokens: Iterable[Token]) -> None:
@@ -160,6 +165,8 @@ class Oracle:
             return True
         if slot and any(e.path == ("overrides", slot, DELETED) for e in later):
             return True
+        if any(self._took_along(ending, edit) for ending in self.endings):
+            return True
         return any(
             e.path == edit.path
             and (e.channel == edit.channel or self.agree(edit, e.before, e.channel))
@@ -194,10 +201,19 @@ class Oracle:
         rested = all(not edit.look - CALM_LOOKS < e.look < edit.look for e in rivals)
         return len(around) == CALM_LOOKS + 1 and all(around) and rested
 
+    def _took_along(self, ending: Ending, edit: Edit) -> bool:
+        """Whether an edit was never shown: its own channel deleted the item before a look."""
+        same = (ending.token, ending.channel, ending.look) == (edit.token, edit.channel, edit.look)
+        return same and ending.edits > edit.number
+
     def _note(self, channel: str, token: Token, path: Path, before: Value, after: Value) -> None:
         self._contest(token)
         number = len(self.edits)
         self.edits.append(Edit(number, len(self.calm), channel, token, path, before, after))
+
+    def _end(self, token: Token, channel: str, *, contested: bool) -> None:
+        looks, edits = len(self.calm), len(self.edits)
+        self.endings.append(Ending(token, channel, looks, edits, contested))
 
     def _contest(self, token: Token) -> None:
         for ending in self.endings:
