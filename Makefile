@@ -3,7 +3,7 @@
 #
 #   make demo [ARGS=--once]   the embedded world: a CalDAV server and a CRM, kept equal
 #   make test [ARGS=...]      the tests (ARGS go to pytest)
-#   make simulate [SEEDS=50]  whole companies at random, with faults and crashes
+#   make simulate [SEEDS=50]  whole companies at random, with faults and crashes; [FIRST=0]
 #   make bench [ARGS=...]     measurements
 #   make lint                 ruff, mypy, import contracts
 #   make clean                removes .venv and all caches
@@ -11,6 +11,7 @@
 VENV := .venv
 BIN := $(VENV)/bin
 PYTHON ?=
+FIRST ?= 0
 SEEDS ?= 50
 ARGS ?=
 
@@ -32,7 +33,7 @@ test: venv-dev
 	$(BIN)/python -m pytest $(ARGS)
 
 simulate: venv-dev
-	$(BIN)/python -m tests.world --seeds $(SEEDS) $(ARGS)
+	$(BIN)/python -m tests.world $(FIRST) $$(($(FIRST) + $(SEEDS))) $(ARGS)
 
 bench: venv-dev
 	$(BIN)/python -m bench $(ARGS)

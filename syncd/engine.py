@@ -6,6 +6,7 @@ and by tests; clock, randomness and pool are passed in.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -160,7 +161,26 @@ class Bridge:
             self._prepare_channel(target)
         open_ids = {id for id, _ in self._store.open_intents(self.name)}
         self._store.mark_due(self.name, open_ids, self.now())
+        self._prepare_all()
         self._prepared = True
+
+    def _prepare_all(self) -> None:
+        """Where appointments belong depends on the configuration: if that is another, all are due,
+        also those of which nothing is to be seen in the channels that shall now hold them."""
+        told = sorted(target.fingerprint() for target in self.targets.values())
+        people = (sorted(self.policy.colleagues.items()), sorted(self.policy.domains))
+        text = repr((told, people, sorted(self.policy.rooms)))
+        digest = hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()[:16]
+        name = f"fingerprint:{self.name}"
+        before = self._store.meta_get(name)
+        if before == digest:
+            return
+        if before is not None:
+            self._all_due(self.now())
+        self._store.meta_set(name, digest)
+
+    def _all_due(self, at: datetime) -> None:
+        self._store.mark_due(self.name, self._store.agreement_ids(self.name), at)
 
     def _prepare_channel(self, target: Target) -> None:
         fingerprint = target.fingerprint()
@@ -283,6 +303,8 @@ class Bridge:
         paired = pair_stored(
             self._store, self.name, self.policy, moment, self._around.new_id, contacts
         )
+        if contacts:
+            self._all_due(moment.now)  # what is agreed belongs in the new channels, too
         for name in contacts:
             self._store.meta_set(f"contacted:{self.targets[name].id}", "1")
         self._contacted |= contacts

@@ -38,6 +38,7 @@ FINAL = frozenset({Status.COMPLETED, Status.NO_SHOW})
 ENDED_RULE = "built-in: what has ended is not cancelled by a calendar"
 DECLINE_RULE = "built-in: deleting an invitation declines it"
 FUTURE_RULE = "built-in: deleting a series cancels only its future"
+GOING_RULE = "built-in: it is being deleted"
 ABSENT_RULE = "built-in: only this copy goes"
 
 
@@ -121,6 +122,8 @@ def revive(edits: Sequence[Claim], draft: Draft, policy: Policy) -> bool:
     setter = setter_of(draft.before, DELETING if going else STATUS)
     unaware = [e for e in edits if e.here is not None and _unaware(e, setter, draft, policy)]
     if setter is None or not unaware:
+        if going:
+            draft.records += [_dropped(edit) for edit in edits if edit.here is not None]
         return not going
     rule = policy.rules.contest(draft.before.appointment)
     outcome = weigh(rule, [setter.changed], [claim.span for claim in unaware])
@@ -137,6 +140,11 @@ def revive(edits: Sequence[Claim], draft: Draft, policy: Policy) -> bool:
         back = Status(draft.before_cancel or Status.CONFIRMED)
         draft.set(STATUS, back, Setter(first.channel, first.span, first.span.latest, rule.name))
     return True
+
+
+def _dropped(edit: Claim) -> Record:
+    claims = ((edit.channel, edit.value),)
+    return Record(Kind.PUT_BACK, edit.path, GOING_RULE, claims=claims)
 
 
 def weigh(rule: ContestRule, deleted: Sequence[Span], edited: Sequence[Span]) -> Contest:

@@ -194,7 +194,10 @@ def _project_customer(customer: Customer, fidelity: Fidelity) -> Customer | None
 def _project_override(
     override: Override, series: Mapping[str, object], fidelity: Fidelity
 ) -> Override:
-    """What the channel holds of an occurrence: a value that is its series' own is none."""
+    """What the channel holds of an occurrence: a value that is its series' own is none, and what
+    does not take place has no values."""
+    if override.deleted:
+        return Override((), True)
     values = tuple(
         (name, projected)
         for name, value in override.values
@@ -202,4 +205,4 @@ def _project_override(
         and name in fidelity.carries
         and ((projected := project_value(name, value, fidelity)) != series[name] or name == "when")
     )
-    return Override(values, override.deleted)
+    return Override(values)

@@ -152,11 +152,17 @@ class _Pairing:
         if not each.waited:
             self.found.parked.append((each.channel, each.copy.key))
             return True
-        if each.copy.marker is None and each.copy.uid is not None:
+        if each.copy.marker is None and self._says_the_same(each, id):
             reason = "its UID stands twice in this calendar"
             self._doubt(each, (id,), reason)
             return True
         return self._duplicate(each)
+
+    def _says_the_same(self, each: Unpaired, id: AppointmentId) -> bool:
+        """Whether a copy under a known UID adds nothing: then a server doubled it, not a person."""
+        agreement = self.known.agreements.get(id)
+        settled = agreement.copies.get((each.channel, WHOLE)) if agreement is not None else None
+        return settled is None or settled.copy.reads == each.copy.reads
 
     def _duplicate(self, each: Unpaired) -> bool:
         """A person duplicated it, marker and all: it is new."""

@@ -259,6 +259,7 @@ def _apply(decision: Decision, draft: Draft) -> None:
     was_open = draft.open.pop(decision.path, None)
     draft.take(decision)
     if was_open is not None:
+        _end_absences(decision.path, was_open, draft)
         claims = tuple((claim.channel, claim.value) for claim in decision.claims)
         draft.records.append(
             Record(
@@ -270,6 +271,14 @@ def _apply(decision: Decision, draft: Draft) -> None:
                 claims=claims,
             )
         )
+
+
+def _end_absences(path: Path, question: Question, draft: Draft) -> None:
+    """It takes place after all: what was deleted, and asked about, is owed again."""
+    if path == STATUS and draft.appointment.status is not Status.CANCELLED:
+        for place, absence in list(draft.absent.items()):
+            if absence.reason == question.rule:
+                del draft.absent[place]
 
 
 def _drop(decision: Decision, draft: Draft) -> None:
@@ -288,6 +297,7 @@ def _close_questions(
         if path in decided or path not in draft.open:
             continue
         del draft.open[path]
+        _end_absences(path, question, draft)
         draft.records.append(
             Record(Kind.CLOSED, path, question.rule, value=get(draft.appointment, path))
         )

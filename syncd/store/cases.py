@@ -255,7 +255,10 @@ def _settled_keys(
 
 
 def _standing(items: Sequence[Observed], keys: dict[Place, str]) -> dict[Place, Observed]:
-    """Which item stands for each place: the settled one, else one that is there, by key."""
+    """Which item stands for each place: one that is not gone, the settled one first, by key.
+
+    A client may move an item by writing it under a new key and deleting the old one.
+    """
     chosen: dict[Place, Observed] = {}
     for item in items:
         place = (bare(item.channel), item.slot)
@@ -266,7 +269,7 @@ def _standing(items: Sequence[Observed], keys: dict[Place, str]) -> dict[Place, 
 
 
 def _rank(item: Observed, settled_key: str | None) -> tuple[bool, bool, str]:
-    return item.key != settled_key, item.state == GONE, item.key
+    return item.state == GONE, item.key != settled_key, item.key
 
 
 def _seen(item: Observed) -> Seen:

@@ -43,8 +43,8 @@ END:VCALENDAR
 _PLANT = "X-APPLE-PLANT;X-P=2:violet\\, red"
 _MEMBERS = b'<propfind xmlns="DAV:"><prop><getetag/></prop></propfind>'
 _SPOILING = (
-    (r"(?m)^DTSTART[^\r\n]*", "DTSTART:demnächst"),
-    (r"(?m)^DTSTART[^\r\n]*\r?\n", ""),
+    (r"(?m)^DTSTART;TZID[^\r\n]*", "DTSTART:demnächst"),
+    (r"(?m)^DTSTART;TZID[^\r\n]*\r?\n", ""),
     (r"END:VEVENT", r"RRULE:FREQ=SOMETIMES\r\nEND:VEVENT"),
 )
 """What makes an item unreadable; servers refuse some of it."""

@@ -22,7 +22,6 @@ from syncd.core.state import (
     WHOLE,
     Agreement,
     Case,
-    Copy,
     Gone,
     Intent,
     Order,
@@ -92,20 +91,18 @@ class World:
     def reread(self, name: str, mended: Callable[[Appointment], Appointment]) -> None:
         """The mapping of a channel is mended: stored wire forms read differently."""
 
-        def again(copy: Copy) -> Copy:
-            return replace(copy, reads=mended(copy.reads))
-
         copies = self.remotes[name].copies
-        copies.update({key: again(copy) for key, copy in copies.items()})
+        for key, copy in list(copies.items()):
+            copies[key] = replace(copy, reads=mended(copy.reads))
         for (channel_, key), row in self.rows.items():
             if channel_ == name and isinstance(row.seen.observation, Present):
                 row.copy = copies[key]
                 row.seen = replace(row.seen, observation=Present(row.copy))
         for id, agreement in self.agreements.items():
-            settled = {
-                place: replace(each, copy=again(each.copy)) if place[0] == name else each
-                for place, each in agreement.copies.items()
-            }
+            settled = dict(agreement.copies)
+            for place, each in agreement.copies.items():
+                if place[0] == name:
+                    settled[place] = replace(each, copy=copies[each.copy.key])
             self.agreements[id] = replace(agreement, copies=settled)
 
     def lose_store(self) -> None:
@@ -219,6 +216,7 @@ class World:
         assert self.history() == known
 
     def _look(self, remote: Remote) -> None:
+        self.now += timedelta(seconds=1)
         name = remote.channel.name
         before = self.looked.get(name)
         for key, copy in remote.copies.items():

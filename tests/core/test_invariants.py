@@ -269,6 +269,19 @@ def test_invariant_10_our_own_deletion_is_seen_after_the_appointment_is_back() -
     made.run(4)
     assert copies(made) == {"crm": 1, "cal": 1, "cal2": 1}
     assert made.reads("crm").status is Status.CONFIRMED
+    assert not made.history(Kind.CONFLICT)
+
+
+def test_an_edit_made_after_our_write_is_not_contested() -> None:
+    """The calendar was looked at before the CRM's new title was seen, and was then given it: who
+    changes it there knows it, and is no contradiction."""
+    made = settled_world("cal", "crm", ruleset=rules(prefer("crm", "cal")))
+    made.edit("crm", title="vom CRM")
+    made.cycle()
+    made.edit("cal", title="danach im Kalender")
+    made.run()
+    assert {made.reads(name).title for name in made.remotes} == {"danach im Kalender"}
+    assert not made.history(Kind.CONFLICT)
 
 
 # Where copies belong, and what each channel may say

@@ -161,7 +161,7 @@ def is_known(made: World, edit: Edit) -> bool:
     """Whether an edit is in the result, or on record as its channel's claim."""
     fidelity = made.remotes[edit.channel].channel.fidelity
     field_ = edit.field
-    wanted = project(replace(VISIT, **{field_: edit.value}), fidelity)  # type: ignore[arg-type]
+    wanted = project(replace(VISIT, **{field_: edit.value}), fidelity)  # type: ignore[arg-type]  # a field
     if field_ in ("attendees", "tags"):
         (element,) = getattr(wanted, field_)
         name = getattr(element, "email", element)

@@ -10,7 +10,7 @@ import pytest
 from syncd.core.channel import Cancelled, Filter, FilterMode, Policy
 from syncd.core.model import Attendee, Person, Response, Status
 from syncd.core.rules import Contest, ContestRule
-from syncd.core.state import Kind, Operation, Seen, Unseen
+from syncd.core.state import Kind, Operation, Order, Seen, Unseen
 from tests.core.harness import World, settled_world, world
 from tests.core.remote import Fault
 from tests.core.values import USUAL, VISIT, at, channel, channels, rules
@@ -149,6 +149,23 @@ def test_trace_22_by_rule(wish: Contest) -> None:
     assert count(made)["cal"] == expected
     assert (("status",) in made.agreements[made.only].open) == (wish is Contest.ASK)
     assert any(("crm", at(12, 9)) in r.claims and r.rule == "contest" for r in made.history())
+
+
+@pytest.mark.parametrize("answer", [Status.CONFIRMED, Status.CANCELLED])
+def test_trace_22_a_person_answers_whether_it_takes_place(answer: Status) -> None:
+    """Asked about a deletion against an edit: confirmed, the copy comes back at the new time;
+    cancelled, the others go."""
+    ruleset = rules(*USUAL.rules, ContestRule(name="contest", prefer=Contest.ASK))
+    made = settled_world("crm", "cal", "cal2", ruleset=ruleset)
+    made.remove("cal")
+    made.edit("crm", when=at(12, 9))
+    made.run()
+    made.order(Order("admin", made.now, {("status",): answer}))
+    made.run()
+    assert not made.agreements[made.only].open
+    assert (made.reads("crm").when, made.reads("crm").status) == (at(12, 9), answer)
+    here = 1 if answer is Status.CONFIRMED else 0
+    assert count(made) == {"crm": 1, "cal": here, "cal2": here}
 
 
 def test_trace_23_cancelled_and_moved() -> None:

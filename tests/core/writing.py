@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from syncd.core.state import Copy, Intent, Marker, Operation, Place, Present, Seen, Settled, Write
@@ -17,6 +18,7 @@ def write_out(world: World, id: str, intent: Intent) -> None:
     write = intent.write
     remote = world.remotes[write.channel]
     world.written.append(write)
+    world.now += timedelta(seconds=1)
     while remote.before_write:
         remote.before_write.pop()()
     fault = _next_fault(world, remote)

@@ -8,9 +8,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from typing import Any, TypeAlias
 from urllib.parse import urlsplit
 
+_Answer: TypeAlias = tuple[int, list[tuple[str, str]], bytes]
 _OWN = {"connection", "keep-alive", "transfer-encoding", "content-length"}
 
 
@@ -20,7 +21,8 @@ class Fault:
 
     ``status``: it is refused before it reaches the server. Else it is passed on, then ``then``
     is called (by the thread that serves it), then the answer is dropped (``lost``), cut in half
-    (``cut``), or goes back as it is.
+    (``cut``), or goes back as it is. ``lagging``: it is answered as the last one of its method and
+    path was, by a server that has not noticed yet what changed.
     """
 
     method: str = "*"
@@ -28,6 +30,7 @@ class Fault:
     status: int = 0
     lost: bool = False
     cut: bool = False
+    lagging: bool = False
     then: Callable[[], object] | None = None
     times: int = 1
 
@@ -45,6 +48,7 @@ class Proxy:
     url: str
     faults: list[Fault] = field(default_factory=list)
     seen: list[tuple[str, str]] = field(default_factory=list)
+    last: dict[tuple[str, str], _Answer] = field(default_factory=dict)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def fail(self, fault: Fault) -> Fault:
@@ -86,7 +90,10 @@ class _Handler(BaseHTTPRequestHandler):
         if fault is not None and fault.status:
             self._answer(fault.status, [], b"refused by the door")
             return
-        status, headers, answer = self._asked(body)
+        place = (self.command, self.path)
+        if fault is None or not fault.lagging:
+            self.proxy.last[place] = self._asked(body)
+        status, headers, answer = self.proxy.last[place]
         if fault is not None:
             if fault.then is not None:
                 fault.then()
@@ -95,7 +102,7 @@ class _Handler(BaseHTTPRequestHandler):
                 return
         self._answer(status, headers, answer, cut=fault is not None and fault.cut)
 
-    def _asked(self, body: bytes) -> tuple[int, list[tuple[str, str]], bytes]:
+    def _asked(self, body: bytes) -> _Answer:
         place = urlsplit(self.target)
         server = http.client.HTTPConnection(place.hostname or "", place.port, timeout=30)
         try:

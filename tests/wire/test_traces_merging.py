@@ -15,7 +15,7 @@ AUTHORITY = """
 fields = ["title"]
 authority = ["role:crm"]
 """
-CALENDAR_FIRST = RANKED.replace('"crm", "cal", "cal2"', '"cal", "crm", "cal2"')
+CALENDAR_FIRST = RANKED.replace('"role:crm", "role:calendar"', '"role:calendar", "role:crm"')
 
 
 def test_trace_01_three_fields_from_three_channels(world: World) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -17,6 +17,7 @@ from syncd import plugins
 from syncd.config import load
 from syncd.core.state import Kind, Record
 from syncd.daemon import Deployment
+from syncd.errors import SyncdError
 from syncd.results import BridgeResult, ChannelResult
 from syncd.store import Store
 from tests.office import Desk, Office
@@ -29,7 +30,7 @@ DAY = (datetime.now(UTC) + timedelta(days=3)).replace(hour=0, minute=0, second=0
 RANKED = """
 [[rule]]
 fields = ["*"]
-prefer = ["crm", "cal", "cal2"]
+prefer = ["role:crm", "role:calendar"]
 """
 
 TITLE = "拜访 Müller & Söhne 🚗; “früh”"
@@ -63,7 +64,11 @@ class World:
         self.rules = rules
         self.office = Office(folder, list(self.desks.values()), rules=rules)
         self.shift = timedelta(0)
-        self.open()
+        try:
+            self.open()
+        except SyncdError:
+            self._stack.close()
+            raise
 
     # --- syncd
 
@@ -293,12 +298,3 @@ def _stamp() -> Any:
     from icalendar import vDatetime
 
     return vDatetime(datetime.now(UTC).replace(microsecond=0))
-
-
-def run(folder: Path, servers: Mapping[str, Server], **more: Any) -> Iterator[World]:
-    """A world for one test."""
-    made = World(folder, servers, **more)
-    try:
-        yield made
-    finally:
-        made.end()

@@ -149,16 +149,21 @@ class MemorySystem:
     def person_duplicate(
         self, key: Key, edit: Callable[[Appointment], Appointment] | None = None
     ) -> Key:
-        """A person copies an item, our marker and its UID and all, and may edit it at once."""
+        """A person copies an item, our marker and all, and may edit it at once.
+
+        As clients do, under a UID of its own.
+        """
         twin = self._next_key("d")
-        self._keep(twin, self.items[key].body)
+        body = {**wire.parse(self.items[key].body), "uid": f"{twin}@{self.name}"}
+        self._keep(twin, wire.dump(body))
         if edit is not None:
             self.person_edit(twin, edit)
         return twin
 
     def person_move_key(self, key: Key) -> Key:
         """A client moves an item by writing a new one and deleting the old one."""
-        moved = self.person_duplicate(key)
+        moved = self._next_key("m")
+        self._keep(moved, self.items[key].body)
         self._bury(key)
         return moved
 
