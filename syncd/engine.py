@@ -263,6 +263,8 @@ class Bridge:
             rounds += 1
             now = self.now()
             draw = self._draw(now)
+            if not draw.writes:
+                release_holds(self._store, self.name, now, approved=False)
             if not draw.plans:
                 return
             if draw.writes and self._must_wait(draw, emptied, now, result):
@@ -288,7 +290,7 @@ class Bridge:
             log.error("held", bridge=self.name, reason=reason, writes=len(draw.writes))
             return True
         log_begun(self._store, self.name, draw, approved, now)
-        release_holds(self._store, self.name, approved=True)
+        release_holds(self._store, self.name, now, approved=False)
         return False
 
     def _draw(self, now: datetime) -> Draw:
@@ -334,6 +336,9 @@ class Bridge:
         if not tasks:
             return None
         outcome = self._writer.write(tasks, self.targets, self.name)
+        self._store.forget_writes(now, outcome.undone)
+        if not outcome.undone:
+            release_holds(self._store, self.name, now, approved=True)
         for name, tally in outcome.tallies.items():
             channel = result_by_name[name]
             channel.created += tally.created

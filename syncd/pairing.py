@@ -40,15 +40,41 @@ def pair_stored(
     for item in store.pending_gone(bridge):
         store.drop_observed(item.channel, [item.key])
     items = [item for item in store.unpaired(bridge, moment.now) if item.copy is not None]
+    doubted = _doubted(store, bridge, items)
+    again = {(item.channel, item.key) for item in doubted}
+    items = [*(item for item in items if (item.channel, item.key) not in again), *doubted]
     items = [item for item in items if _bare(item) in policy.channels]
     if not items:
         return Paired()
     unpaired = [_unpaired(item) for item in items]
+    contacts = {*contacts, *(_bare(item) for item in doubted)} & policy.channels.keys()
     known = _known(store, bridge, unpaired, moment, contacts)
     found = pair(unpaired, known, policy, moment, new_id)
     dying, reborn = _met(found, policy, moment)
     _store(store, bridge, found, items, moment, reborn)
     return Paired((*found.births, *(id for id, _ in reborn.values())), dying)
+
+
+def _doubted(store: Store, bridge: str, items: list[Observed]) -> list[Observed]:
+    """Copies in doubt that are to be looked at again: one of them was edited, has gone, or is
+    answered. Their first contact is not over. Takes those that are no longer there off the inbox.
+    """
+    doubts = store.doubts(bridge)
+    if not doubts:
+        return []
+    keys: dict[str, list[str]] = {}
+    for doubt in doubts:
+        keys.setdefault(doubt.channel, []).append(doubt.key)
+    waiting: dict[tuple[str, str], Observed] = {}
+    for channel, some in keys.items():
+        for item in store.observed_many(channel, some).values():
+            if item.copy is not None and item.appointment is None and item.state == "present":
+                waiting[item.channel, item.key] = item
+    over = [(d.channel, d.key) for d in doubts if (d.channel, d.key) not in waiting]
+    for channel, key in over:
+        store.settle_doubt(channel, key)
+    fresh = {(item.channel, item.key) for item in items}
+    return list(waiting.values()) if over or fresh & waiting.keys() else []
 
 
 def _unpaired(item: Observed) -> Unpaired:
@@ -133,6 +159,11 @@ def _store(
         channel = f"{bridge}/{doubt.channel}"
         store.doubt(channel, doubt.key, doubt.candidates, doubt.reason, moment.now)
     waiting = {(f"{bridge}/{d.channel}", d.key) for d in found.doubts}
+    parked = {(f"{bridge}/{channel}", key) for channel, key in found.parked}
+    looked = {(item.channel, item.key) for item in items} - waiting - parked
+    for doubt in store.doubts(bridge):
+        if (doubt.channel, doubt.key) in looked:
+            store.settle_doubt(doubt.channel, doubt.key)
     left = {(f"{bridge}/{channel}", key) for channel, key in found.left}
     for item in items:
         ref = (item.channel, item.key)

@@ -75,7 +75,7 @@ def draw_up(
 def census(
     store: Store, bridge: str, draw: Draw, emptied: Collection[str], now: datetime
 ) -> Census:
-    """What the limits are judged by."""
+    """What the limits are judged by. A write that is tried again is counted as planned only."""
     copies = store.stats().copies
     prefix = f"{bridge}/"
     own = {name[len(prefix) :]: n for name, n in copies.items() if name.startswith(prefix)}
@@ -91,9 +91,24 @@ def census(
         written += entry.at >= now - HOUR and entry.channel.startswith(prefix)
     for name in own:
         own[name] += deleted[name]
-    return Census(
-        own, deleted, written, draw.moved, emptied, sum(copies.values()) + everywhere, everywhere
-    )
+    total = sum(copies.values()) + everywhere
+    begun = _begun(store, bridge)
+    again = [write for id, write in draw.writes if _place(id, write) in begun]
+    for write in again:
+        if _operation(write) in _ENDINGS:
+            deleted[write.channel] = max(0, deleted[write.channel] - 1)
+            everywhere = max(0, everywhere - 1)
+    written = max(0, written - len(again))
+    return Census(own, deleted, written, draw.moved, emptied, total, everywhere)
+
+
+def _begun(store: Store, bridge: str) -> set[tuple[AppointmentId, str, str]]:
+    """Writes that are logged and may have been made: their intents are open."""
+    return {_place(id, intent.write) for id, intent in store.open_intents(bridge)}
+
+
+def _place(id: AppointmentId, write: Write) -> tuple[AppointmentId, str, str]:
+    return id, write.channel, write.slot
 
 
 _ENDINGS = frozenset({"delete", "cancel"})
@@ -108,12 +123,13 @@ def check(
     now: datetime,
 ) -> tuple[list[Danger], frozenset[str]]:
     """Why the plans must wait for a person, if they must; and which writes are approved."""
-    approved = frozenset(
-        entry["write"]
+    planned = {fingerprint(id, write) for id, write in draw.writes}
+    approvals = [
+        {entry["write"] for entry in hold.writes}
         for hold in store.holds(HoldState.APPROVED)
         if hold.scope == bridge
-        for entry in hold.writes
-    )
+    ]
+    approved = frozenset().union(*(each for each in approvals if each & planned))
     counted = census(store, bridge, draw, emptied, now)
     return refuse(draw.plans, counted, limits, approved), approved
 
@@ -132,19 +148,23 @@ def hold(store: Store, bridge: str, draw: Draw, dangers: Sequence[Danger], now: 
     return reason
 
 
-def release_holds(store: Store, bridge: str, *, approved: bool) -> None:
-    """What was held is safe again or written: the holds of the bridge are over."""
-    states = (HoldState.OPEN, HoldState.APPROVED) if approved else (HoldState.OPEN,)
-    for state in states:
-        for known in store.holds(state):
-            if known.scope == bridge:
-                store.close_hold(known.id)
+def release_holds(store: Store, bridge: str, now: datetime, *, approved: bool) -> None:
+    """What was held is safe again: the open holds of the bridge are over. ``approved``: it has
+    been written, so that approvals are used up; others end after a day."""
+    for known in store.holds():
+        if known.scope != bridge or known.state is HoldState.GONE:
+            continue
+        old = known.approved_at is not None and known.approved_at < now - DAY
+        if known.state is HoldState.OPEN or approved or old:
+            store.close_hold(known.id)
 
 
 def log_begun(
     store: Store, bridge: str, draw: Draw, approved: Collection[str], now: datetime
 ) -> None:
-    """Count the writes for the sliding windows; approved ones do not count."""
+    """Count the writes for the sliding windows; approved ones do not count, nor those begun
+    before: an outage is no series of deletions."""
+    begun = _begun(store, bridge)
     store.log_writes(
         [
             LoggedWrite(
@@ -155,6 +175,7 @@ def log_begun(
                 fingerprint(id, write) in approved,
             )
             for id, write in draw.writes
+            if _place(id, write) not in begun
         ]
     )
 

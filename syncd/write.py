@@ -58,11 +58,13 @@ class Task:
 
 @dataclass(slots=True)
 class Outcome:
-    """What became of the writes. ``down``: systems that failed, with the error."""
+    """What became of the writes. ``down``: systems that failed, with the error. ``undone``:
+    writes (channel, appointment) that certainly were not carried out."""
 
     tallies: dict[str, Tally] = field(default_factory=dict)
     down: dict[str, ConnectorError] = field(default_factory=dict)
     stale: int = 0
+    undone: set[tuple[str, AppointmentId]] = field(default_factory=set)
 
     def tally(self, channel: str) -> Tally:
         """The tally of a channel."""
@@ -147,6 +149,8 @@ class Writer:
         intent, write = task.intent, task.intent.write
         doubtful = isinstance(error, Unavailable) and error.maybe_applied
         self._store.fail(intent.id, doubtful=doubtful)
+        if not doubtful:
+            outcome.undone.add((target.id, task.appointment))
         if isinstance(error, Stale):
             outcome.stale += 1
             key = error.key or (write.base.key if write.base is not None else intent.key)

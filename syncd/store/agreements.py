@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator, Sequence
 from datetime import UTC, date, datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Row, select
+from sqlalchemy import Connection, Row, literal_column, select
 
 from syncd.core.model import Appointment, Timed
 from syncd.core.paths import Path
@@ -35,6 +35,9 @@ from syncd.store.state_codec import (
     encode_questions,
     encode_setters,
 )
+
+
+_NO_WIRE = literal_column("''").label("wire")
 
 
 class OpenQuestion(NamedTuple):
@@ -97,11 +100,11 @@ class Agreements:
         return found
 
     def agreements_starting_between(
-        self, bridge: str, start: datetime, end: datetime
+        self, bridge: str, start: datetime, end: datetime, *, wires: bool = True
     ) -> list[tuple[AppointmentId, Agreement]]:
         """Agreements that start at ``start`` or later and before ``end``, for first contact.
 
-        Floating and all-day starts count as if they were in UTC: widen the span by a day.
+        Without ``wires`` the wire forms of their copies are left empty. Floating and all-day starts count as if they were in UTC: widen the span by a day.
         """
         query = select(agreements.c.id).where(
             agreements.c.bridge == bridge,
@@ -110,7 +113,7 @@ class Agreements:
         )
         with self._database.read() as connection:
             ids = sorted(connection.execute(query).scalars())
-            found = read_agreements(connection, ids)
+            found = read_agreements(connection, ids, wires=wires)
         return [(id_, found[id_]) for id_ in ids]
 
     def questions(self, bridge: str | None = None) -> list[OpenQuestion]:
@@ -153,13 +156,14 @@ class Agreements:
 
 
 def read_agreements(
-    connection: Connection, ids: Sequence[AppointmentId]
+    connection: Connection, ids: Sequence[AppointmentId], *, wires: bool = True
 ) -> dict[AppointmentId, Agreement]:
     """The agreements of those ``ids`` that have one; two statements for 500."""
+    columns = [c if wires or c.name != "wire" else _NO_WIRE for c in settled.c]
     found: dict[AppointmentId, Agreement] = {}
     for part in chunks(ids):
         copies: dict[AppointmentId, dict[Place, Settled]] = {}
-        for row in connection.execute(select(settled).where(settled.c.appointment.in_(part))):
+        for row in connection.execute(select(*columns).where(settled.c.appointment.in_(part))):
             place = (bare(row.channel), row.slot)
             copies.setdefault(row.appointment, {})[place] = _settled_of(row)
         for row in connection.execute(select(agreements).where(agreements.c.id.in_(part))):

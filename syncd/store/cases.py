@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Table, case, func, select, union
+from sqlalchemy import Connection, Table, case, func, null, select, union
 
 from syncd.core.paths import Path
 from syncd.core.state import (
@@ -16,6 +16,7 @@ from syncd.core.state import (
     ChannelName,
     Gone,
     Intent,
+    Key,
     Observation,
     Order,
     Place,
@@ -128,6 +129,20 @@ class Cases:
                         extra[id_] = rest
         return extra
 
+    def present(
+        self, bridge: str, ids: Collection[AppointmentId]
+    ) -> dict[tuple[AppointmentId, Place], Key]:
+        """The key that is seen at each place of the appointments, as their cases would show it."""
+        found: dict[tuple[AppointmentId, Place], Key] = {}
+        with self._database.read() as connection:
+            for part in chunks(list(ids)):
+                keys = _settled_keys(connection, part)
+                for id_, items in _places(connection, part).items():
+                    for place, item in _standing(items, keys.get(id_, {})).items():
+                        if item.state == PRESENT:
+                            found[id_, place] = item.key
+        return found
+
     def give_order(self, appointment: AppointmentId, order: Order) -> None:
         """Store an administrator's edit and make its appointment due at once.
 
@@ -205,6 +220,30 @@ def _items(
 ) -> dict[AppointmentId, list[Observed]]:
     found: dict[AppointmentId, list[Observed]] = {}
     query = select(observed).where(observed.c.appointment.in_(ids))
+    for item in sorted(map(item_of, connection.execute(query)), key=lambda i: (i.channel, i.key)):
+        found.setdefault(item.appointment or "", []).append(item)
+    return found
+
+
+def _places(
+    connection: Connection, ids: Sequence[AppointmentId]
+) -> dict[AppointmentId, list[Observed]]:
+    """As :func:`_items`, without the copies."""
+    columns = observed.c
+    query = select(
+        columns.channel,
+        columns.key,
+        columns.state,
+        columns.at,
+        columns.before,
+        columns.appointment,
+        columns.slot,
+        columns.dirty,
+        columns.reason,
+        columns.parked,
+        null().label("reads"),
+    ).where(columns.appointment.in_(ids))
+    found: dict[AppointmentId, list[Observed]] = {}
     for item in sorted(map(item_of, connection.execute(query)), key=lambda i: (i.channel, i.key)):
         found.setdefault(item.appointment or "", []).append(item)
     return found

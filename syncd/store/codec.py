@@ -83,7 +83,7 @@ def encode_appointment(appointment: Appointment) -> str:
     return dumps(appointment_data(appointment))
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=1024)
 def decode_appointment(text: str) -> Appointment:
     """The appointment that :func:`encode_appointment` was given.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -136,6 +136,18 @@ class Holds:
         with self._database.write() as connection:
             connection.execute(insert(write_log), rows)
             connection.execute(delete(write_log).where(write_log.c.at < oldest))
+
+    def forget_writes(self, at: datetime, writes: Collection[tuple[str, AppointmentId]]) -> None:
+        """Writes (channel, appointment) logged at ``at`` that certainly were not carried out."""
+        with self._database.write() as connection:
+            for channel, appointment in sorted(writes):
+                connection.execute(
+                    delete(write_log).where(
+                        write_log.c.at == at,
+                        write_log.c.channel == channel,
+                        write_log.c.appointment == appointment,
+                    )
+                )
 
     def writes_since(self, since: datetime) -> list[LoggedWrite]:
         """The writes at ``since`` or later, oldest first."""

@@ -8,10 +8,11 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, and_, delete, or_, select, update
 
-from syncd.core.state import AppointmentId, Copy, Intent, Key, Version
+from syncd.core.state import AppointmentId, Copy, Intent, Key, Place, Version
 from syncd.store.confirm import Confirmed, confirm_writes, intent_of
 from syncd.store.database import Database, chunks, upsert
 from syncd.store.look import PRESENT
+from syncd.store.rows import bare
 from syncd.store.schema import agreements, due, intents, observed, settled
 
 
@@ -25,6 +26,20 @@ class Intents:
         query = select(intents).where(intents.c.bridge == bridge).order_by(intents.c.id)
         with self._database.read() as connection:
             return [(row.appointment, intent_of(row)) for row in connection.execute(query)]
+
+    def waits_for_look(self, bridge: str) -> bool:
+        """Whether a write was accepted whose effect has not been seen yet."""
+        query = select(intents.c.id).where(intents.c.bridge == bridge, intents.c.done).limit(1)
+        with self._database.read() as connection:
+            return connection.execute(query).first() is not None
+
+    def begun(self, bridge: str) -> set[tuple[AppointmentId, Place]]:
+        """Where the bridge has open intents."""
+        columns = intents.c
+        query = select(columns.appointment, columns.channel, columns.slot)
+        with self._database.read() as connection:
+            rows = connection.execute(query.where(columns.bridge == bridge)).all()
+        return {(row.appointment, (bare(row.channel), row.slot)) for row in rows}
 
     def answer(self, intent_id: int, *, key: Key, version: Version | None, at: datetime) -> None:
         """The system accepted the write and did not show what it now holds: the next look tells."""

@@ -72,16 +72,33 @@ def store_shown(connection: Connection, channel: str, looked: datetime | None, l
         item.key: item for item in look.unreadable if item.key not in copies and _fits(item.key)
     }
     gone = set(look.gone) - copies.keys() - unreadable.keys()
-    known = _known_rows(connection, channel, [*copies, *unreadable, *gone])
-    changed = [copy for copy in copies.values() if _differs(known.get(copy.key), copy)]
+    count = 0
+    # In parts, as the rows of a first look need far more memory than its copies.
+    for part in chunks(list(copies.values())):
+        count += _store_part(connection, channel, part, look.at, looked)
+    known = _known_rows(connection, channel, [*unreadable, *gone])
     lost = [row for key in gone if (row := known.get(key)) is not None and row.state != GONE]
     broken = [item for item in unreadable.values() if _breaks(known.get(item.key), item)]
-    if changed or lost:
-        revision = next_revision(connection)
-        _store_copies(connection, channel, changed, known, look.at, looked, revision)
-        _store_gone(connection, lost, look.at, looked, revision)
+    if lost:
+        _store_gone(connection, lost, look.at, looked, next_revision(connection))
     _store_unreadable(connection, channel, broken, known, look.at, looked)
-    return len(changed) + len(lost) + len(broken)
+    return count + len(lost) + len(broken)
+
+
+def _store_part(
+    connection: Connection,
+    channel: str,
+    copies: Sequence[Copy],
+    at: datetime,
+    looked: datetime | None,
+) -> int:
+    """Store some of the copies of a look; returns how many of them changed."""
+    known = _known_rows(connection, channel, [copy.key for copy in copies])
+    changed = [copy for copy in copies if _differs(known.get(copy.key), copy)]
+    if changed:
+        revision = next_revision(connection)
+        _store_copies(connection, channel, changed, known, at, looked, revision)
+    return len(changed)
 
 
 def present_row(channel: str, copy: Copy) -> dict[str, Any]:

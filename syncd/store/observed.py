@@ -15,6 +15,7 @@ from sqlalchemy import (
     bindparam,
     delete,
     func,
+    literal_column,
     or_,
     select,
     update,
@@ -102,12 +103,15 @@ class Observations:
         found = self._where_in(observed.c.key, list(keys), observed.c.channel == channel)
         return {item.key: item for item in found}
 
-    def unpaired(self, bridge: str, now: datetime | None = None) -> list[Observed]:
+    def unpaired(
+        self, bridge: str, now: datetime | None = None, *, wires: bool = True
+    ) -> list[Observed]:
         """Changed copies without an appointment, by channel and key.
 
-        Those parked beyond ``now`` are left out.
+        Those parked beyond ``now`` are left out. Without ``wires`` the wire form of each copy
+        is left empty: of many copies it is most of what they are.
         """
-        query = _unassigned(bridge, PRESENT)
+        query = _unassigned(bridge, PRESENT, () if wires else ("wire",))
         if now is not None:
             query = query.where(or_(observed.c.parked.is_(None), observed.c.parked <= now))
         return self._sorted(query)
@@ -224,9 +228,9 @@ class Observations:
 
     def _sorted(self, query: Any) -> list[Observed]:
         with self._database.read() as connection:
-            rows = connection.execute(query).all()
-        # Sorted here: databases do not agree on how to sort text.
-        return sorted(map(item_of, rows), key=_order)
+            rows = connection.execute(query).yield_per(500)
+            # Sorted here: databases do not agree on how to sort text.
+            return sorted(map(item_of, rows), key=_order)
 
     def _set(self, values: dict[str, Any], places: list[dict[str, Any]]) -> None:
         if not places:
@@ -268,8 +272,9 @@ def _places(items: Iterable[tuple[str, Key]]) -> list[dict[str, Any]]:
     return [{"of_channel": channel, "of_key": key} for channel, key in items]
 
 
-def _unassigned(bridge: str, state: str) -> Any:
-    return select(observed).where(
+def _unassigned(bridge: str, state: str, without: Collection[str] = ()) -> Any:
+    columns = [literal_column("''").label(c.name) if c.name in without else c for c in observed.c]
+    return select(*columns).where(
         observed.c.bridge == bridge,
         DIRTY,
         observed.c.appointment.is_(None),

@@ -83,6 +83,24 @@ def test_trace_21_moved_into_the_future_the_absence_ends() -> None:
     assert made.reads("cal").when == at(20, 9)
 
 
+def test_trace_21_a_purged_copy_that_is_put_back_is_there_again() -> None:
+    """Somebody restores the purged visit in her calendar: it joins by its UID, and when she later
+    moves it into the future and deletes it, that is a deletion like any other."""
+    made = settled_world("crm", "cal", visit=replace(VISIT, when=at(1, 9)))
+    (copy,) = made.remotes["cal"].copies.values()
+    made.remove("cal")
+    made.run()
+    made.remotes["cal"].put("restored", copy.reads, uid=copy.uid)
+    made.run()
+    assert not made.agreements[made.only].absent
+    assert count(made) == {"crm": 1, "cal": 1}
+    made.edit("cal", when=at(20, 9))
+    made.run()
+    made.remove("cal")
+    made.run()
+    assert made.reads("crm").status is Status.CANCELLED
+
+
 def test_trace_22_deleted_and_moved_the_edit_wins() -> None:
     """The order is unknown: the visit stays, the copy comes back at the new time; recorded."""
     made = settled_world("crm", "cal", "cal2")

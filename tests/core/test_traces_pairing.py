@@ -120,3 +120,32 @@ def test_a_lost_store_is_rebuilt_by_pairing_alone(lost: str) -> None:
     assert {n: dict(r.copies) for n, r in made.remotes.items()} == before
     assert len(made.agreements) == 2
     assert not any(write.operation is Operation.CREATE for write in made.written)
+
+
+def test_a_lost_store_is_rebuilt_by_markers_where_nothing_else_agrees() -> None:
+    """While the store was lost, the record that we had made was renamed and moved, and it has no
+    UID: our marker alone ties it to the calendars' copies."""
+    made = world("cal", "crm", "cal2")
+    made.cycle()
+    made.add("cal", VISIT)
+    made.run()
+    made.lose_store()
+    made.edit("crm", title="完全不同", when=at(20, 7))
+    made.run()
+    assert count(made) == {"cal": 1, "crm": 1, "cal2": 1}
+    assert len(made.agreements) == 1
+    assert {made.reads(name).title for name in made.remotes} == {"完全不同"}
+
+
+def test_trace_33_long_after_first_contact_and_under_another_title() -> None:
+    """Channels that have known each other for long: the UID alone says that it is one meeting."""
+    made = settled_world("crm", "cal", "cal2")
+    made.remotes["cal2"].down = True
+    meeting = replace(VISIT, when=at(20, 9))
+    made.add("cal", replace(meeting, title="会议"), "meeting", uid="meeting@x")
+    made.add("cal2", replace(meeting, title="Termin mit Li"), "termin", uid="meeting@x")
+    made.cycle()
+    made.remotes["cal2"].down = False
+    made.run()
+    assert count(made) == {"crm": 2, "cal": 2, "cal2": 2}
+    assert len(made.agreements) == 2

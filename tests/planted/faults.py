@@ -143,10 +143,10 @@ FAULTS = (
         "deleting an invitation cancels the customer's meeting",
     ),
     Fault(
-        "syncd/core/existence.py",
-        "    if draft.deleting is not None or here.place in draft.absent:\n        return True\n",
-        "",
-        "a copy that goes while all are going is a deletion once more",
+        "syncd/core/settle.py",
+        "    keep = revive(edits, draft, policy)\n",
+        "    keep = True\n",
+        "an edit of what is being deleted is lost",
     ),
     Fault(
         "syncd/core/existence.py",

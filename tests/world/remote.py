@@ -295,11 +295,13 @@ class MemorySystem:
         carried = self.abilities.fidelity.carries | {"when"}
         properties = wire.parse(body)
         held = {} if previous is None else wire.parse(previous)
-        sent = wire.read(properties, carried)
+        sent = wire.read(wire.shown(properties), carried)
         altered = project(sent, self.abilities.fidelity)
         if self.abilities.trims:
             altered = _trimmed(altered)
         touched = {name for name in carried if properties.get(name) != held.get(name)}
+        if "guests" in properties:
+            touched.discard("attendees")
         return wire.dump(
             wire.change(properties, sent, altered, touched), reordered=self.abilities.reorders
         )

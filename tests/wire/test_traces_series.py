@@ -1,0 +1,189 @@
+"""Series over real servers, with the CRM as rows: traces 36 to 40."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+from icalendar import Event
+
+from tests.wire.world import DAY, TITLE, World
+
+BERLIN = ZoneInfo("Europe/Berlin")
+FIRST = DAY.replace(hour=9, tzinfo=None)
+
+
+def local(week: int = 0, hour: int = 9, *, days: int = 0) -> datetime:
+    """A wall time in Berlin, so many weeks after the first occurrence."""
+    wall = FIRST.replace(hour=hour) + timedelta(weeks=week, days=days)
+    return wall.replace(tzinfo=BERLIN)
+
+
+@pytest.fixture
+def weekly(make: Callable[..., World]) -> World:
+    """Six weekly visits at 09:00 in Berlin, made in cal; rows in the CRM; settled."""
+    world = make("cal", "cal2")
+    world.sync()
+    world.add_event(
+        "cal",
+        "serie.ics",
+        uid="serie@phone",
+        dtstart=local(),
+        dtend=local(hour=10),
+        rrule={"FREQ": "WEEKLY", "COUNT": 6},
+    )
+    world.converge()
+    assert world.counts() == {"crm": 6, "cal": 1, "cal2": 1}
+    return world
+
+
+def starts(world: World) -> list[datetime]:
+    """The CRM's times, in Berlin, without a zone."""
+    found = [row["starts_at"].replace(tzinfo=UTC).astimezone(BERLIN) for row in world.rows()]
+    return sorted(each.replace(tzinfo=None) for each in found)
+
+
+def in_order(world: World) -> list[dict[str, Any]]:
+    """The rows by time."""
+    return sorted(world.rows(), key=lambda row: row["starts_at"])
+
+
+def occurrence(week: int, **values: object) -> Event:
+    """An override of one occurrence, as a client writes it."""
+    event = Event()
+    usual = {
+        "uid": "serie@phone",
+        "summary": TITLE,
+        "recurrence-id": local(week),
+        "dtstart": local(week),
+        "dtend": local(week, 10),
+    }
+    for key, value in {**usual, **values}.items():
+        event.add(key, value)
+    event.add("dtstamp", datetime.now(UTC))
+    return event
+
+
+def naive(*moments: datetime) -> list[datetime]:
+    """Wall times without their zone."""
+    return [each.replace(tzinfo=None) for each in moments]
+
+
+def test_trace_36_one_occurrence_moved_the_series_renamed(weekly: World) -> None:
+    """One calendar moves the third visit, the other renames all: both hold everywhere."""
+    moved = occurrence(2, dtstart=local(2, 15), dtend=local(2, 16))
+    weekly.rewrite("cal", lambda events: events.append(moved))
+    weekly.edit("cal2", summary="每周例会")
+    weekly.converge()
+    assert weekly.counts() == {"crm": 6, "cal": 1, "cal2": 1}
+    expected = [local(week) for week in (0, 1, 3, 4, 5)] + [local(2, 15)]
+    assert starts(weekly) == sorted(naive(*expected))
+    assert {row["subject"] for row in weekly.rows()} == {"每周例会"}
+    for desk in weekly.desks.values():
+        (body,) = desk.items().values()
+        assert body.count("BEGIN:VEVENT") == 2
+        assert "每周例会" in body
+        assert TITLE[:2] not in body
+
+
+def test_trace_37_a_deleted_row_is_an_exception(weekly: World) -> None:
+    """The fourth row is deleted in the CRM: an exception in both calendars, five rows stay."""
+    fourth = in_order(weekly)[3]
+    weekly.change(fourth["id"], deleted_at=datetime.now(UTC).replace(tzinfo=None))
+    weekly.converge()
+    assert starts(weekly) == naive(*(local(week) for week in (0, 1, 2, 4, 5)))
+    for desk in weekly.desks.values():
+        (event,) = desk.events().values()
+        assert "EXDATE" in event
+        assert str(event.get("STATUS", "")) != "CANCELLED"
+
+
+def test_trace_37_an_exception_made_in_a_calendar_takes_the_row_away(weekly: World) -> None:
+    """The other way round."""
+    weekly.rewrite("cal", lambda events: events[0].add("exdate", local(3)))
+    weekly.converge()
+    states = {row["starts_at"]: row["state"] for row in weekly.rows()}
+    gone = local(3).astimezone(UTC).replace(tzinfo=None)
+    assert states.get(gone, "cancelled") == "cancelled"
+    assert len([state for state in states.values() if state != "cancelled"]) == 5
+
+
+def test_trace_38_this_and_all_following_moved_to_another_weekday(weekly: World) -> None:
+    """From the fourth visit on a day later, as clients do it: the series is cut and a new one
+    begins. The rows keep their numbers and the outcome that was written."""
+    before = {row["id"]: row for row in weekly.rows()}
+    third, fifth = (in_order(weekly)[index]["id"] for index in (2, 4))
+    weekly.change(third, state="done")
+    weekly.change(fifth, state="done")
+    weekly.converge()
+    cut = local(3) - timedelta(seconds=1)
+
+    def shorten(events: list[Event]) -> None:
+        events[0].pop("RRULE")
+        events[0].add("rrule", {"FREQ": "WEEKLY", "UNTIL": cut.astimezone(UTC)})
+        events[:] = [e for e in events if "RECURRENCE-ID" not in e or _before(e, cut)]
+
+    weekly.rewrite("cal", shorten)
+    weekly.add_event(
+        "cal",
+        "folge.ics",
+        uid="folge@phone",
+        dtstart=local(3, days=1),
+        dtend=local(3, 10, days=1),
+        rrule={"FREQ": "WEEKLY", "COUNT": 3},
+    )
+    weekly.converge()
+    after = {row["id"]: row for row in weekly.rows()}
+    assert after.keys() == before.keys()
+    expected = [local(0), local(1), local(2), *(local(week, days=1) for week in (3, 4, 5))]
+    assert starts(weekly) == naive(*expected)
+    assert after[third]["state"] == "done"
+    assert after[fifth]["state"] == "done"
+    assert weekly.counts() == {"crm": 6, "cal": 2, "cal2": 2}
+
+
+def _before(event: Event, cut: datetime) -> bool:
+    return bool(event["RECURRENCE-ID"].dt < cut)
+
+
+def test_trace_39_nine_o_clock_in_berlin_across_the_change_of_the_clocks(
+    make: Callable[..., World],
+) -> None:
+    """Forty weeks cross at least one change of the clocks: 09:00 local in every row."""
+    world = make("cal", "cal2")
+    world.sync()
+    world.add_event(
+        "cal",
+        "serie.ics",
+        dtstart=local(),
+        dtend=local(hour=10),
+        rrule={"FREQ": "WEEKLY", "COUNT": 40},
+    )
+    world.converge()
+    assert len(world.rows()) == 40
+    assert {each.hour for each in starts(world)} == {9}
+    assert {row["starts_at"].hour for row in world.rows()} == {7, 8}
+
+
+def test_trace_40_the_horizon_moves_on_day_by_day(make: Callable[..., World]) -> None:
+    """A daily series without end: each day one row more at the far end, nothing is deleted."""
+    world = make("cal")
+    world.office.configure(rules=world.rules)
+    text = world.office.config.read_text("utf-8")
+    short = '[daemon]\nwindow = { past = "30d", future = "14d" }'
+    world.office.config.write_text(text.replace("[daemon]", short), "utf-8")
+    world.restart()
+    world.sync()
+    world.add_event(
+        "cal", "t.ics", dtstart=local(), dtend=local(hour=10), rrule={"FREQ": "DAILY"}
+    )
+    world.converge()
+    first = {row["id"] for row in world.rows()}
+    for day in range(1, 4):
+        world.later(days=1)
+        world.converge()
+        assert len(world.rows()) == len(first) + day
+    assert first <= {row["id"] for row in world.rows()}
