@@ -6,7 +6,7 @@ and by tests; clock, randomness and pool are passed in.
 
 from __future__ import annotations
 
-import hashlib
+from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -23,7 +23,15 @@ from syncd.core.state import AppointmentId, Kind, Plan
 from syncd.errors import ConnectorError, Unauthorized, Unavailable
 from syncd.observe import Sight, look_at, patiently, requests_of
 from syncd.pairing import Paired, pair_stored
+from syncd.plans import Plans, linked
 from syncd.pool import Job, Pool
+from syncd.preparing import (
+    forget_read_otherwise,
+    mark_all_due,
+    prepare,
+    prepare_all,
+    read_otherwise,
+)
 from syncd.results import BridgeResult, ChannelResult, State
 from syncd.settling import (
     Draw,
@@ -64,14 +72,6 @@ class Surroundings:
     retry_first: timedelta = RETRY_FIRST
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Plans:
-    """What the next cycle would do, without doing it."""
-
-    plans: Sequence[Plan]
-    dangers: Sequence[str]
-
-
 class Bridge:
     """A set of channels that are kept equal. ``targets`` in the order of the configuration.
 
@@ -107,7 +107,8 @@ class Bridge:
         self._retry = patiently(surroundings.sleep)
         self._last = surroundings.clock()
         self._contacted: set[str] = set()
-        self._prepared = False
+        self._emptied: set[str] = set()
+        self._prepared, self._fresh = False, True
 
     def now(self) -> datetime:
         """The clock, never going back: what is later here was later."""
@@ -124,6 +125,9 @@ class Bridge:
         at = self.now()
         emptied = self._observe(at, result, full=full)
         self._work(cycle, emptied, result)
+        if self._fresh:
+            forget_read_otherwise(self._store, self._list())
+            self._fresh = False
         self._conclude(result, before)
         result.seconds = (self._around.clock() - started).total_seconds()
         return result
@@ -137,9 +141,15 @@ class Bridge:
         now = self.now()
         draw = self._draw(now)
         dangers, _ = check(self._store, self.name, draw, self.limits, emptied, now)
-        reasons = [f"{danger.channel or self.name}: {danger.reason}" for danger in dangers]
-        reasons += [result.reason] if result.reason else []
-        return Plans(plans=draw.plans, dangers=reasons)
+        return Plans(
+            plans=draw.plans,
+            dangers=[f"{danger.channel or self.name}: {danger.reason}" for danger in dangers],
+            failed=result.reason,
+            linked=linked(self._store, draw),
+            doubtful=Counter(d.channel.split("/", 1)[1] for d in self._store.doubts(self.name)),
+            questions=len(self._store.questions(self.name)),
+            reread=read_otherwise(self._store, self._list()),
+        )
 
     def is_settled(self) -> bool:
         """Whether nothing is due and no write waits to be seen."""
@@ -149,53 +159,13 @@ class Bridge:
         return not any(intent.done for _, intent in store.open_intents(self.name))
 
     def _prepare(self) -> None:
-        """At the start: forget channels that left, read again what is read differently now."""
+        """At the start: take on what the configuration changed."""
         if self._prepared:
             return
-        prefix = f"{self.name}/"
-        for state in self._store.channel_states():
-            if state.channel.startswith(prefix):
-                if state.channel[len(prefix) :] not in self._configured:
-                    self._store.forget_channel(state.channel)
-        for target in self.targets.values():
-            self._prepare_channel(target)
-        open_ids = {id for id, _ in self._store.open_intents(self.name)}
-        self._store.mark_due(self.name, open_ids, self.now())
-        self._prepare_all()
+        names = prepare(self._store, self.name, self._list(), self._configured, self.now())
+        self._contacted, self._emptied = names.contacted, names.emptied
+        prepare_all(self._store, self.name, self._list(), self.policy, self.now())
         self._prepared = True
-
-    def _prepare_all(self) -> None:
-        """Where appointments belong depends on the configuration: if that is another, all are due,
-        also those of which nothing is to be seen in the channels that shall now hold them."""
-        told = sorted(target.fingerprint() for target in self.targets.values())
-        people = (sorted(self.policy.colleagues.items()), sorted(self.policy.domains))
-        text = repr((told, people, sorted(self.policy.rooms)))
-        digest = hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()[:16]
-        name = f"fingerprint:{self.name}"
-        before = self._store.meta_get(name)
-        if before == digest:
-            return
-        if before is not None:
-            self._all_due(self.now())
-        self._store.meta_set(name, digest)
-
-    def _all_due(self, at: datetime) -> None:
-        self._store.mark_due(self.name, self._store.agreement_ids(self.name), at)
-
-    def _prepare_channel(self, target: Target) -> None:
-        fingerprint = target.fingerprint()
-        state = self._store.channel_state(target.id)
-        if self._store.meta_get(f"contacted:{target.id}") and state is not None:
-            self._contacted.add(target.name)
-        if state is None:
-            self._store.save_channel_state(ChannelState(target.id, fingerprint=fingerprint))
-        elif state.fingerprint != fingerprint:
-            changed = self._store.reread(target.id, target.connector.read)
-            self._store.redirty(target.id)
-            self._store.save_channel_state(
-                replace(state, fingerprint=fingerprint, failures=0, retry_at=None)
-            )
-            log.info("channel configuration changed", channel=target.id, reread=changed)
 
     def _observe(self, at: datetime, result: BridgeResult, *, full: bool) -> set[str]:
         window = self._window(at)
@@ -208,14 +178,13 @@ class Bridge:
         sights = self._around.pool.gather(
             [Job(t.system, self._look(t, states[t.name], window, at, full=full)) for t in able]
         )
-        emptied: set[str] = set()
         for target, sight in zip(able, sights, strict=True):
             if isinstance(sight, ConnectorError):
                 self._unseen(target, states[target.name], sight, at, result)
                 continue
             changed = self._store.record_look(target.id, sight.look)
-            if sight.emptied:
-                emptied.add(target.name)
+            if sight.emptied or target.name in self._emptied:
+                self._set_emptied(target, not self._store.count_observed(target.id))
             if changed or sight.look.unreadable:
                 log.info(
                     "observed",
@@ -223,7 +192,13 @@ class Bridge:
                     changed=changed,
                     unreadable=len(sight.look.unreadable),
                 )
-        return emptied
+        return set(self._emptied)
+
+    def _set_emptied(self, target: Target, emptied: bool) -> None:
+        """Remembered, also beyond a restart, until copies are listed again or it is approved."""
+        if emptied != (target.name in self._emptied):
+            self._store.meta_set(f"emptied:{target.id}", "1" if emptied else "")
+            (self._emptied.add if emptied else self._emptied.discard)(target.name)
 
     def _look(
         self,
@@ -290,6 +265,8 @@ class Bridge:
             log.error("held", bridge=self.name, reason=reason, writes=len(draw.writes))
             return True
         log_begun(self._store, self.name, draw, approved, now)
+        for name in sorted(emptied):
+            self._set_emptied(self.targets[name], emptied=False)
         release_holds(self._store, self.name, now, approved=False)
         return False
 
@@ -306,7 +283,9 @@ class Bridge:
             self._store, self.name, self.policy, moment, self._around.new_id, contacts
         )
         if contacts:
-            self._all_due(moment.now)  # what is agreed belongs in the new channels, too
+            mark_all_due(
+                self._store, self.name, moment.now
+            )  # what is agreed belongs in the new channels, too
         for name in contacts:
             self._store.meta_set(f"contacted:{self.targets[name].id}", "1")
         self._contacted |= contacts
@@ -346,7 +325,8 @@ class Bridge:
             channel.deleted += tally.deleted
             channel.failed += tally.failed
             if tally.failed:
-                result.worsen(State.FAILED, f"{name}: {tally.failed} writes failed")
+                words = "a write" if tally.failed == 1 else f"{tally.failed} writes"
+                result.worsen(State.FAILED, f"{name}: {words} failed")
         for system, error in outcome.down.items():
             result.worsen(State.FAILED, f"{system}: {error}")
             log.warning("not written", system=system, error=type(error).__name__, why=str(error))
@@ -383,7 +363,8 @@ class Bridge:
             result.worsen(State.HELD, "")
         waiting = len(store.questions(self.name)) + len(store.doubts(self.name))
         if waiting:
-            result.worsen(State.CONFLICTS, f"{waiting} wait for a person")
+            verb = "waits" if waiting == 1 else "wait"
+            result.worsen(State.CONFLICTS, f"{waiting} {verb} for a person")
 
     def _list(self) -> list[Target]:
         return list(self.targets.values())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -10,7 +10,7 @@ from syncd.core.belong import Moment
 from syncd.core.channel import Direction, Policy
 from syncd.core.pair import Known, Pairing, Unpaired, is_reborn, pair
 from syncd.core.recurrence import starts_utc
-from syncd.core.state import Agreement, AppointmentId, Place, Present, Seen, Settled, Tombstone
+from syncd.core.state import Agreement, AppointmentId, Present, Seen, Settled, Tombstone
 from syncd.store import Observed, Store
 
 BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
@@ -28,6 +28,28 @@ class Paired:
     dying: Mapping[AppointmentId, Agreement] = field(default_factory=dict)
 
 
+class LazyAgreements(Mapping[AppointmentId, Agreement]):
+    """Agreements that are known to exist, each read only if somebody asks: nearly all of our
+    own copies join by their marker alone."""
+
+    def __init__(self, store: Store, ids: Collection[AppointmentId]) -> None:
+        self._store, self._ids = store, ids
+
+    def __getitem__(self, id: AppointmentId) -> Agreement:
+        if id not in self._ids:
+            raise KeyError(id)
+        return self._store.agreements([id])[id]
+
+    def __contains__(self, id: object) -> bool:
+        return id in self._ids
+
+    def __iter__(self) -> Iterator[AppointmentId]:
+        return iter(self._ids)
+
+    def __len__(self) -> int:
+        return len(self._ids)
+
+
 def pair_stored(
     store: Store,
     bridge: str,
@@ -39,7 +61,9 @@ def pair_stored(
     """Give every new copy of the bridge its appointment, as far as one can be told."""
     for item in store.pending_gone(bridge):
         store.drop_observed(item.channel, [item.key])
-    items = [item for item in store.unpaired(bridge, moment.now) if item.copy is not None]
+    # Without wire forms: nothing pairs by them, and a first look may have brought thousands.
+    items = store.unpaired(bridge, moment.now, wires=False)
+    items = [item for item in items if item.copy is not None]
     doubted = _doubted(store, bridge, items)
     again = {(item.channel, item.key) for item in doubted}
     items = [*(item for item in items if (item.channel, item.key) not in again), *doubted]
@@ -50,7 +74,7 @@ def pair_stored(
     contacts = {*contacts, *(_bare(item) for item in doubted)} & policy.channels.keys()
     known = _known(store, bridge, unpaired, moment, contacts)
     found = pair(unpaired, known, policy, moment, new_id)
-    dying, reborn = _met(found, policy, moment)
+    dying, reborn = _met(store, bridge, found, policy, moment)
     _store(store, bridge, found, items, moment, reborn)
     return Paired((*found.births, *(id for id, _ in reborn.values())), dying)
 
@@ -98,21 +122,21 @@ def _known(
     marked = {each.copy.marker.appointment for each in unpaired if each.copy.marker is not None}
     by_uid = {uid: frozenset(ids) for uid, ids in store.appointments_by_uid(bridge, uids).items()}
     ids = marked | {id for found in by_uid.values() for id in found}
-    agreements = store.agreements(ids)
-    present: dict[tuple[AppointmentId, Place], str] = {}
-    for case in store.cases(bridge, sorted(agreements)):
-        for place, seen in case.views.items():
-            if isinstance(seen.observation, Present):
-                present[(case.id, place)] = seen.observation.copy.key
+    named = store.exists(ids)
+    present = store.present(named)
+    agreements: Mapping[AppointmentId, Agreement] = LazyAgreements(store, named)
     if contacts:
-        agreements |= dict(store.agreements_starting_between(bridge, BEGINNING, moment.end))
+        spanned = dict(
+            store.agreements_starting_between(bridge, BEGINNING, moment.end, wires=False)
+        )
+        agreements = spanned | store.agreements(named - spanned.keys())
     keys = {(each.channel, each.copy.key) for each in unpaired}
     stones = store.tombstones_by(bridge, uids=uids, keys=keys, ids=marked)
     return Known(agreements, by_uid, {}, present, stones, frozenset(contacts))
 
 
 def _met(
-    found: Pairing, policy: Policy, moment: Moment
+    store: Store, bridge: str, found: Pairing, policy: Policy, moment: Moment
 ) -> tuple[dict[AppointmentId, Agreement], dict[tuple[str, str], tuple[AppointmentId, str]]]:
     """Copies that met a tombstone: edited since, they live again; else they are to go."""
     dying: dict[AppointmentId, Agreement] = {}
@@ -124,7 +148,9 @@ def _met(
         elif policy.channels[each.channel].direction is Direction.FROM:
             found.left.append(ref)
         else:
-            dying[stone.id] = _ended(each, stone, moment, dying.get(stone.id))
+            item = store.observed(f"{bridge}/{each.channel}", each.copy.key)
+            whole = each if item is None else _unpaired(item)
+            dying[stone.id] = _ended(whole, stone, moment, dying.get(stone.id))
     return dying, reborn
 
 
@@ -161,9 +187,9 @@ def _store(
     waiting = {(f"{bridge}/{d.channel}", d.key) for d in found.doubts}
     parked = {(f"{bridge}/{channel}", key) for channel, key in found.parked}
     looked = {(item.channel, item.key) for item in items} - waiting - parked
-    for doubt in store.doubts(bridge):
-        if (doubt.channel, doubt.key) in looked:
-            store.settle_doubt(doubt.channel, doubt.key)
+    for old in store.doubts(bridge):
+        if (old.channel, old.key) in looked:
+            store.settle_doubt(old.channel, old.key)
     left = {(f"{bridge}/{channel}", key) for channel, key in found.left}
     for item in items:
         ref = (item.channel, item.key)

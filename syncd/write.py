@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from threading import Event
 
 from syncd.connector import Finds, Identity, Written
-from syncd.core.state import AppointmentId, Agreement, Intent, Key, Marker, Operation, Place
+from syncd.core.state import Agreement, AppointmentId, Intent, Key, Marker, Operation, Place
 from syncd.errors import ConnectorError, Rejected, Stale, Unauthorized, Unavailable
 from syncd.observe import fetch_all, patiently
 from syncd.pool import Job, Pool
@@ -114,7 +114,7 @@ class Writer:
         self,
         task: Task,
         target: Target,
-        result: Written | None | ConnectorError,
+        result: Written | ConnectorError | None,
         outcome: Outcome,
         again: dict[str, set[Key]],
         bridge: str,

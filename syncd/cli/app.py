@@ -16,8 +16,8 @@ from syncd import __version__, inbox, log, plugins
 from syncd.cli import show
 from syncd.config import ConfigErrors, LogLevel, Settings, find_config, load, template
 from syncd.daemon import Daemon, Deployment, new_appointment_id, now_utc
-from syncd.errors import ConfigError, ConnectorError, SyncdError
-from syncd.lock import Busy, StoreLock
+from syncd.errors import ConfigError, SyncdError
+from syncd.lock import StoreLock
 from syncd.results import Exit, exit_code
 from syncd.store import Store
 
@@ -196,11 +196,11 @@ def main() -> None:
     sys.exit(_run(app))
 
 
-def _run(command: Callable[..., object]) -> int:
+def _run(command: Callable[[], object]) -> int:
     try:
-        command(standalone_mode=False)
-    except typer.Exit as ending:
-        return int(ending.exit_code)
+        command()
+    except SystemExit as ending:  # Typer ends every command so, a wrong call with 2
+        return ending.code if isinstance(ending.code, int) else Exit.FAILED
     except ConfigErrors as errors:
         for error in errors.errors:
             show.error(str(error))
@@ -208,14 +208,12 @@ def _run(command: Callable[..., object]) -> int:
     except ConfigError as error:
         show.error(str(error))
         return Exit.CONFIGURATION
-    except (Busy, inbox.InboxError, ConnectorError, SyncdError) as error:
+    except SyncdError as error:
         show.error(str(error))
-        return Exit.FAILED
-    except typer.Abort:
         return Exit.FAILED
     except KeyboardInterrupt:
         return Exit.FAILED
-    return 0
+    return Exit.CONVERGED
 
 
 def _path(config: str | None) -> Path:

@@ -1,4 +1,4 @@
-"""How an appointment is born: from one copy, or from all copies of a lost store or first contact."""
+"""How an appointment is born: from one copy, or at first contact from all there are."""
 
 from __future__ import annotations
 
@@ -114,6 +114,6 @@ def _take_part(id: AppointmentId, heres: list[Here], draft: Draft, policy: Polic
 
 
 def _is_ours(id: AppointmentId, here: Here) -> bool:
-    """Whether we made the copy: it carries this appointment's marker, not one it was copied from."""
+    """Whether we made the copy: it carries this appointment's marker, no other's."""
     marker = here.copy.marker if here.copy is not None else None
     return marker is not None and marker.appointment == id

@@ -178,8 +178,8 @@ class Question:
 class Agreement:
     """An appointment as last decided.
 
-    ``setters``: by path, who set the value; at the empty path, the channel it was born in. ``copies``: the settled copies. ``absent``: agreed
-    absences. ``open``: fields that wait for a person. ``uids``: every UID the appointment has.
+    ``setters``: by path, who set the value; at the empty path, the channel it was born in.
+    ``copies``: the settled copies. ``absent``: agreed absences. ``open``: fields that wait for a person. ``uids``: every UID the appointment has.
     ``born``: the channel of its first copy. ``deleting``: its copies are all to go, since then.
     ``before_cancel``: its status before it was cancelled.
     """
@@ -209,8 +209,8 @@ class Write:
 
     ``content`` is exactly what the channel shall hold: its reading with the owed values put in
     (an update), or the projection (a create); ``None`` for a delete. ``asked`` is what the
-    channel is given, in full, and counts as asked once the write is confirmed. ``base`` is the copy it is
-    based on. ``paths`` are the owed values.
+    channel is given, in full, and counts as asked once the write is confirmed. ``base`` is the
+    copy it is based on. ``paths`` are the owed values.
     """
 
     channel: ChannelName

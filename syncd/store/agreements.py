@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator, Sequence
 from datetime import UTC, date, datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Row, literal_column, select
+from sqlalchemy import ColumnElement, Connection, Row, literal_column, select
 
 from syncd.core.model import Appointment, Timed
 from syncd.core.paths import Path
@@ -36,8 +36,7 @@ from syncd.store.state_codec import (
     encode_setters,
 )
 
-
-_NO_WIRE = literal_column("''").label("wire")
+_NO_WIRE: ColumnElement[str] = literal_column("''").label("wire")
 
 
 class OpenQuestion(NamedTuple):
@@ -104,7 +103,8 @@ class Agreements:
     ) -> list[tuple[AppointmentId, Agreement]]:
         """Agreements that start at ``start`` or later and before ``end``, for first contact.
 
-        Without ``wires`` the wire forms of their copies are left empty. Floating and all-day starts count as if they were in UTC: widen the span by a day.
+        Without ``wires`` the wire forms of their copies are left empty. Floating and all-day
+        starts count as if they were in UTC: widen the span by a day.
         """
         query = select(agreements.c.id).where(
             agreements.c.bridge == bridge,

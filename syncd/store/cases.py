@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Table, case, func, null, select, union
+from sqlalchemy import Connection, Select, Table, case, func, null, select, union
 
 from syncd.core.paths import Path
 from syncd.core.state import (
@@ -129,9 +129,7 @@ class Cases:
                         extra[id_] = rest
         return extra
 
-    def present(
-        self, bridge: str, ids: Collection[AppointmentId]
-    ) -> dict[tuple[AppointmentId, Place], Key]:
+    def present(self, ids: Collection[AppointmentId]) -> dict[tuple[AppointmentId, Place], Key]:
         """The key that is seen at each place of the appointments, as their cases would show it."""
         found: dict[tuple[AppointmentId, Place], Key] = {}
         with self._database.read() as connection:
@@ -230,7 +228,7 @@ def _places(
 ) -> dict[AppointmentId, list[Observed]]:
     """As :func:`_items`, without the copies."""
     columns = observed.c
-    query = select(
+    query: Select[Any] = select(
         columns.channel,
         columns.key,
         columns.state,
