@@ -17,7 +17,6 @@ import structlog
 from syncd.connector import Window
 from syncd.core.belong import Moment
 from syncd.core.channel import Policy
-from syncd.core.recurrence import last_end, starts_utc
 from syncd.core.safety import Limits
 from syncd.core.state import AppointmentId, Kind, Plan
 from syncd.errors import ConnectorError, Unauthorized, Unavailable
@@ -39,6 +38,7 @@ from syncd.settling import (
     draw_up,
     hold,
     log_begun,
+    look_ahead,
     release_holds,
     set_fights_aside,
 )
@@ -49,7 +49,6 @@ from syncd.write import RETRY_FIRST, Outcome, Task, Writer, uid_of
 ROUNDS = 5
 """Settling and writing are repeated within a cycle so often, where a write was stale."""
 
-A_DAY = timedelta(days=1)
 BACKOFF_FIRST = timedelta(seconds=10)
 BACKOFF_MOST = timedelta(minutes=10)
 
@@ -139,7 +138,7 @@ class Bridge:
         result.channels = [ChannelResult(t.name, t.system) for t in self.targets.values()]
         emptied = self._observe(self.now(), result, full=False)
         now = self.now()
-        draw = self._draw(now)
+        draw = self._draw(now, whole=True)
         dangers, _ = check(self._store, self.name, draw, self.limits, emptied, now)
         return Plans(
             plans=draw.plans,
@@ -154,9 +153,11 @@ class Bridge:
     def is_settled(self) -> bool:
         """Whether nothing is due and no write waits to be seen."""
         store = self._store
-        if store.due(self.name, self.now()) or store.unpaired(self.name, self.now()):
+        if store.due(self.name, self.now()):
             return False
-        return not any(intent.done for _, intent in store.open_intents(self.name))
+        if store.unpaired(self.name, self.now(), wires=False):
+            return False
+        return not store.waits_for_look(self.name)
 
     def _prepare(self) -> None:
         """At the start: take on what the configuration changed."""
@@ -175,12 +176,13 @@ class Bridge:
             if target not in able:
                 state = states[target.name]
                 result.worsen(State.FAILED, f"{target.name}: {state.error if state else ''}")
-        sights = self._around.pool.gather(
-            [Job(t.system, self._look(t, states[t.name], window, at, full=full)) for t in able]
-        )
-        for target, sight in zip(able, sights, strict=True):
+        jobs = [Job(t.system, self._look(t, states[t.name], window, at, full=full)) for t in able]
+        errors: dict[int, ConnectorError] = {}
+        # Each is stored as it comes: together, first looks would fill the memory.
+        for index, sight in self._around.pool.stream(jobs):
+            target = able[index]
             if isinstance(sight, ConnectorError):
-                self._unseen(target, states[target.name], sight, at, result)
+                errors[index] = sight
                 continue
             changed = self._store.record_look(target.id, sight.look)
             if sight.emptied or target.name in self._emptied:
@@ -192,6 +194,8 @@ class Bridge:
                     changed=changed,
                     unreadable=len(sight.look.unreadable),
                 )
+        for index, error in sorted(errors.items()):
+            self._unseen(able[index], states[able[index].name], error, at, result)
         return set(self._emptied)
 
     def _set_emptied(self, target: Target, emptied: bool) -> None:
@@ -270,11 +274,13 @@ class Bridge:
         release_holds(self._store, self.name, now, approved=False)
         return False
 
-    def _draw(self, now: datetime) -> Draw:
+    def _draw(self, now: datetime, *, whole: bool = False) -> Draw:
         moment = self._moment(now)
         paired = self._pair(moment)
         ids = set(self._store.due(self.name, now)) | set(paired.births) | set(paired.dying)
-        return draw_up(self._store, self.name, self.policy, moment, sorted(ids), paired.dying)
+        return draw_up(
+            self._store, self.name, self.policy, moment, sorted(ids), paired.dying, whole=whole
+        )
 
     def _pair(self, moment: Moment) -> Paired:
         looked = {name for name in self.targets if name not in moment.blind}
@@ -303,18 +309,20 @@ class Bridge:
     def _carry_out(
         self, cycle: str, draw: Draw, now: datetime, result: BridgeResult
     ) -> Outcome | None:
-        intents = self._store.commit(self.name, cycle, now, draw.plans)
         result_by_name = {channel.name: channel for channel in result.channels}
-        _count_conflicts(draw.plans, result_by_name)
-        set_fights_aside(self._store, self.name, self.policy, draw.plans, now)
-        self._look_ahead(draw.plans, now)
-        tasks = []
-        agreed = {plan.id: plan.agreement for plan in draw.plans}
-        for (id, _), intent in zip(draw.writes, intents, strict=True):
-            tasks.append(Task(id, intent, uid_of(agreed[id], id)))
-        if not tasks:
+        outcome, carried = Outcome(), set[AppointmentId]()
+        for plans in draw.parts():
+            if carried and self._around.stop.is_set():
+                break
+            tasks = self._commit(cycle, plans, now)
+            _count_conflicts(plans, result_by_name)
+            carried.update(plan.id for plan in plans)
+            self._writer.write(tasks, self.targets, self.name, outcome)
+        if not draw.writes:
             return None
-        outcome = self._writer.write(tasks, self.targets, self.name)
+        outcome.undone.update(
+            (f"{self.name}/{write.channel}", id) for id, write in draw.writes if id not in carried
+        )
         self._store.forget_writes(now, outcome.undone)
         if not outcome.undone:
             release_holds(self._store, self.name, now, approved=True)
@@ -332,21 +340,17 @@ class Bridge:
             log.warning("not written", system=system, error=type(error).__name__, why=str(error))
         return outcome
 
-    def _look_ahead(self, plans: Sequence[Plan], now: datetime) -> None:
-        """What time alone makes due: the horizon moves on, day by day."""
-        horizon = self._window(now).end
+    def _commit(self, cycle: str, plans: Sequence[Plan], now: datetime) -> list[Task]:
+        """Store what was decided; answers the writes, whose intents are stored now."""
+        intents = self._store.commit(self.name, cycle, now, plans)
+        set_fights_aside(self._store, self.name, self.policy, plans, now)
         rows = any(not target.channel.fidelity.recurrence for target in self._list())
-        for plan in plans:
-            if plan.agreement is None:
-                continue
-            appointment = plan.agreement.appointment
-            starts = starts_utc(appointment, self._zone)
-            if starts >= horizon:
-                self._store.mark_due(self.name, [plan.id], now + (starts - horizon))
-            elif rows and appointment.recurrence is not None:
-                last = last_end(appointment, self._zone)
-                if last is None or last >= horizon:
-                    self._store.mark_due(self.name, [plan.id], now + A_DAY)
+        look_ahead(self._store, self.name, plans, self._window(now).end, self._zone, now, rows=rows)
+        writes = [(plan, write) for plan in plans for write in plan.writes]
+        return [
+            Task(plan.id, intent, uid_of(plan.agreement, plan.id))
+            for (plan, _), intent in zip(writes, intents, strict=True)
+        ]
 
     def _conclude(self, result: BridgeResult, before: Mapping[str, int]) -> None:
         store = self._store

@@ -71,7 +71,8 @@ class ThreadPool:
         """Run all jobs, those of different systems side by side; results as they come."""
         futures = {self._submit(job): index for index, job in enumerate(jobs)}
         for future in as_completed(futures):
-            yield futures[future], future.result()
+            # Taken out, so that a result that was used does not stay until the last one is.
+            yield futures.pop(future), future.result()
 
     def close(self) -> None:
         """End the threads; jobs under way are finished, waiting ones are dropped."""

@@ -45,7 +45,7 @@ def prepare(
     found = Remembered()
     for target in targets:
         _prepare_channel(store, target, found)
-    open_ids = {id for id, _ in store.open_intents(bridge)}
+    open_ids = {id for id, _, _ in store.begun(bridge)}
     store.mark_due(bridge, open_ids, now)
     return found
 

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from syncd.core.belong import Moment
 from syncd.core.channel import Policy
 from syncd.core.paths import Path, path_text
+from syncd.core.recurrence import last_end, starts_utc
 from syncd.core.safety import Census, Danger, Limits, fingerprint, is_ending, refuse
 from syncd.core.settle import settle
-from syncd.core.splits import seed_splits
+from syncd.core.splits import Seeded, seed_splits
 from syncd.core.state import (
     WHOLE,
     Agreement,
@@ -38,15 +39,33 @@ FIGHT_LIMIT = 3
 @dataclass(slots=True)
 class Draw:
     """Plans that were drawn up, and what was noticed on the way. ``moved``: copies by channel
-    whose time changed in this observation."""
+    whose time changed in this observation.
+
+    Many plans take much memory. Then ``plans`` are outlines, which tell the writes, and
+    ``redraw`` draws some of them up again as a whole.
+    """
 
     plans: list[Plan] = field(default_factory=list)
     moved: Counter[str] = field(default_factory=Counter)
+    redraw: Callable[[Sequence[AppointmentId]], list[Plan]] | None = None
 
     @property
     def writes(self) -> list[tuple[AppointmentId, Write]]:
         """All writes of all plans."""
         return [(plan.id, write) for plan in self.plans for write in plan.writes]
+
+    def parts(self) -> Iterator[list[Plan]]:
+        """The whole plans, some at a time.
+
+        One that has another outcome than before (somebody gave an order meanwhile) is left
+        out: nobody has judged whether its writes are safe. It is still due.
+        """
+        if self.redraw is None:
+            yield self.plans
+            return
+        for start in range(0, len(self.plans), CHUNK):
+            known = {plan.id: plan for plan in self.plans[start : start + CHUNK]}
+            yield [p for p in self.redraw(list(known)) if _outline(p) == known[p.id]]
 
 
 def draw_up(
@@ -56,20 +75,40 @@ def draw_up(
     moment: Moment,
     ids: Sequence[AppointmentId],
     dying: Mapping[AppointmentId, Agreement],
+    *,
+    whole: bool = False,
 ) -> Draw:
-    """The plans of the appointments that are due. Writes nothing."""
+    """The plans of the appointments that are due; ``whole`` even if they are many. Writes
+    nothing."""
+
+    def plans(part: Sequence[AppointmentId], moved: Counter[str]) -> list[Plan]:
+        cases = [_prepared(case, dying) for case in store.cases(bridge, part, moment.now)]
+        seeded = seed_splits(cases, policy, moment)
+        for each in seeded:
+            _count_moves(each.case, moved)
+        return [_planned(each, policy, moment) for each in seeded]
+
     draw = Draw()
+    if len(ids) > CHUNK and not whole:
+        draw.redraw = lambda part: plans(part, Counter())
     for start in range(0, len(ids), CHUNK):
-        cases = store.cases(bridge, ids[start : start + CHUNK], moment.now)
-        cases = [_prepared(case, dying) for case in cases]
-        for seeded in seed_splits(cases, policy, moment):
-            _count_moves(seeded.case, draw)
-            plan = settle(seeded.case, policy, moment)
-            if seeded.record is not None:
-                records = (seeded.record, *plan.records)
-                plan = replace(plan, moved=(*plan.moved, *seeded.moved), records=records)
-            draw.plans.append(plan)
+        drawn = plans(ids[start : start + CHUNK], draw.moved)
+        draw.plans += drawn if draw.redraw is None else map(_outline, drawn)
     return draw
+
+
+def _planned(seeded: Seeded, policy: Policy, moment: Moment) -> Plan:
+    plan = settle(seeded.case, policy, moment)
+    if seeded.record is None:
+        return plan
+    records = (seeded.record, *plan.records)
+    return replace(plan, moved=(*plan.moved, *seeded.moved), records=records)
+
+
+def _outline(plan: Plan) -> Plan:
+    """The writes of a plan without the copies that they are based on."""
+    writes = tuple(replace(write, base=None) for write in plan.writes)
+    return Plan(plan.id, None, writes, quiet=plan.quiet)
 
 
 def census(
@@ -92,7 +131,7 @@ def census(
     for name in own:
         own[name] += deleted[name]
     total = sum(copies.values()) + everywhere
-    begun = _begun(store, bridge)
+    begun = store.begun(bridge)
     again = [write for id, write in draw.writes if _place(id, write) in begun]
     for write in again:
         if _operation(write) in _ENDINGS:
@@ -100,11 +139,6 @@ def census(
             everywhere = max(0, everywhere - 1)
     written = max(0, written - len(again))
     return Census(own, deleted, written, draw.moved, emptied, total, everywhere)
-
-
-def _begun(store: Store, bridge: str) -> set[tuple[AppointmentId, str, str]]:
-    """Writes that are logged and may have been made: their intents are open."""
-    return {_place(id, intent.write) for id, intent in store.open_intents(bridge)}
 
 
 def _place(id: AppointmentId, write: Write) -> tuple[AppointmentId, str, str]:
@@ -164,7 +198,7 @@ def log_begun(
 ) -> None:
     """Count the writes for the sliding windows; approved ones do not count, nor those begun
     before: an outage is no series of deletions."""
-    begun = _begun(store, bridge)
+    begun = store.begun(bridge)
     store.log_writes(
         [
             LoggedWrite(
@@ -178,6 +212,31 @@ def log_begun(
             if _place(id, write) not in begun
         ]
     )
+
+
+def look_ahead(
+    store: Store,
+    bridge: str,
+    plans: Iterable[Plan],
+    horizon: datetime,
+    default_zone: str,
+    now: datetime,
+    *,
+    rows: bool,
+) -> None:
+    """What time alone makes due: the ``horizon`` moves on, day by day, and with it, where there
+    are channels without series (``rows``), the occurrences that they hold."""
+    for plan in plans:
+        if plan.agreement is None:
+            continue
+        appointment = plan.agreement.appointment
+        starts = starts_utc(appointment, default_zone)
+        if starts >= horizon:
+            store.mark_due(bridge, [plan.id], now + (starts - horizon))
+        elif rows and appointment.recurrence is not None:
+            last = last_end(appointment, default_zone)
+            if last is None or last >= horizon:
+                store.mark_due(bridge, [plan.id], now + DAY)
 
 
 def set_fights_aside(
@@ -216,7 +275,7 @@ def _prepared(case: Case, dying: Mapping[AppointmentId, Agreement]) -> Case:
     return case
 
 
-def _count_moves(case: Case, draw: Draw) -> None:
+def _count_moves(case: Case, moved: Counter[str]) -> None:
     if case.agreement is None:
         return
     for place, settled in case.agreement.copies.items():
@@ -228,7 +287,7 @@ def _count_moves(case: Case, draw: Draw) -> None:
             continue
         contents = [intent.write.content for intent in case.intents]
         if not any(each is not None and each.when == copy.reads.when for each in contents):
-            draw.moved[place[0]] += 1
+            moved[place[0]] += 1
 
 
 def _operation(write: Write) -> str:

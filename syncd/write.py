@@ -89,10 +89,17 @@ class Writer:
         self._stale: Counter[tuple[AppointmentId, Place]] = Counter()
         self._attempts: Counter[AppointmentId] = Counter()
 
-    def write(self, tasks: Sequence[Task], targets: Mapping[str, Target], bridge: str) -> Outcome:
-        """Carry out ``tasks``; ``targets`` by name of channel. Raises nothing that a remote did."""
-        outcome = Outcome()
-        down: dict[str, ConnectorError] = {}
+    def write(
+        self,
+        tasks: Sequence[Task],
+        targets: Mapping[str, Target],
+        bridge: str,
+        outcome: Outcome,
+    ) -> None:
+        """Carry out ``tasks``, and add to ``outcome`` what became of them; systems that are
+        down there are left alone. ``targets`` by name of channel. Raises nothing that a remote
+        did."""
+        down = dict(outcome.down)
         jobs = [
             Job(
                 targets[task.intent.write.channel].system,
@@ -108,7 +115,6 @@ class Writer:
         outcome.down.update(down)
         for name, keys in again.items():
             self._fetch(targets[name], sorted(keys), outcome)
-        return outcome
 
     def _record(
         self,
@@ -128,8 +134,8 @@ class Writer:
         self._stale.pop((task.appointment, (target.name, intent.write.slot)), None)
         tally.count(intent.write.operation)
         if result is None:
-            self._store.confirm_delete(intent.id, now)
             self._store.mark_due(bridge, [task.appointment], now)
+            self._store.confirm_delete(intent.id, now)
         elif result.copy is not None:
             self._store.confirm(intent.id, result.copy, now)
         else:
@@ -146,11 +152,24 @@ class Writer:
         again: dict[str, set[Key]],
         bridge: str,
     ) -> None:
-        intent, write = task.intent, task.intent.write
         doubtful = isinstance(error, Unavailable) and error.maybe_applied
-        self._store.fail(intent.id, doubtful=doubtful)
         if not doubtful:
             outcome.undone.add((target.id, task.appointment))
+        self._consequence(task, target, error, outcome, again, bridge)
+        # Last: killed before it, the intent is still open and makes its appointment due again.
+        self._store.fail(task.intent.id, doubtful=doubtful)
+
+    def _consequence(
+        self,
+        task: Task,
+        target: Target,
+        error: ConnectorError,
+        outcome: Outcome,
+        again: dict[str, set[Key]],
+        bridge: str,
+    ) -> None:
+        """What follows from the class of the error: again at once, set aside, or later."""
+        intent, write = task.intent, task.intent.write
         if isinstance(error, Stale):
             outcome.stale += 1
             key = error.key or (write.base.key if write.base is not None else intent.key)

@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, and_, delete, or_, select, update
 
-from syncd.core.state import AppointmentId, Copy, Intent, Key, Place, Version
+from syncd.core.state import AppointmentId, ChannelName, Copy, Intent, Key, Slot, Version
 from syncd.store.confirm import Confirmed, confirm_writes, intent_of
 from syncd.store.database import Database, chunks, upsert
 from syncd.store.look import PRESENT
@@ -33,13 +33,13 @@ class Intents:
         with self._database.read() as connection:
             return connection.execute(query).first() is not None
 
-    def begun(self, bridge: str) -> set[tuple[AppointmentId, Place]]:
-        """Where the bridge has open intents."""
+    def begun(self, bridge: str) -> set[tuple[AppointmentId, ChannelName, Slot]]:
+        """The places at which the bridge has open intents."""
         columns = intents.c
         query = select(columns.appointment, columns.channel, columns.slot)
         with self._database.read() as connection:
             rows = connection.execute(query.where(columns.bridge == bridge)).all()
-        return {(row.appointment, (bare(row.channel), row.slot)) for row in rows}
+        return {(row.appointment, bare(row.channel), row.slot) for row in rows}
 
     def answer(self, intent_id: int, *, key: Key, version: Version | None, at: datetime) -> None:
         """The system accepted the write and did not show what it now holds: the next look tells."""

@@ -15,7 +15,7 @@ from random import Random
 
 import structlog
 
-from tests.world.company import Company, a_company
+from tests.world.company import CALENDARS, CRM, CRMS, Company, a_company
 from tests.world.deployed import Deployed
 from tests.world.faults import storm
 from tests.world.play import play, shrink
@@ -66,8 +66,10 @@ def _explain(steps: list[Step], company: Company, seed: int, law: str) -> None:
     def fails(left: Sequence[Step]) -> bool:
         return any(line.startswith(law) for line in played(left, company, seed))
 
+    print(f"    ranking {company.ranking}")
     for desk in company.desks:
-        print(f"    {desk}")
+        kinds, name = (CRMS, "CRMS") if desk.name == CRM else (CALENDARS, "CALENDARS")
+        print(f"    {desk.name}: {name}[{kinds.index(desk.abilities)}] {desk.person}")
     for step in shrink(steps, fails):
         print(f"    {step},")
 
