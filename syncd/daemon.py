@@ -23,9 +23,10 @@ from syncd.config import BridgeSettings, ChannelSettings, Mode, Settings, load
 from syncd.connector import Connector, Health, Plugin
 from syncd.core.fidelity import Fidelity
 from syncd.core.safety import Limits
-from syncd.engine import Bridge, Plans, Surroundings
+from syncd.engine import Bridge, Surroundings
 from syncd.errors import ConfigError, ConnectorError, Unauthorized, Unavailable
 from syncd.lock import StoreLock
+from syncd.plans import Plans
 from syncd.pool import Job, Pool, ThreadPool
 from syncd.results import BridgeResult, State
 from syncd.store import Store

@@ -14,6 +14,7 @@ from threading import Event
 
 import structlog
 
+from syncd.answers import ask_after
 from syncd.connector import Window
 from syncd.core.belong import Moment
 from syncd.core.channel import Policy
@@ -38,7 +39,6 @@ from syncd.settling import (
     draw_up,
     hold,
     log_begun,
-    look_ahead,
     release_holds,
     set_fights_aside,
 )
@@ -106,6 +106,7 @@ class Bridge:
         self._retry = patiently(surroundings.sleep)
         self._last = surroundings.clock()
         self._contacted: set[str] = set()
+        self._dark: set[str] = set()
         self._emptied: set[str] = set()
         self._prepared, self._fresh = False, True
 
@@ -196,7 +197,19 @@ class Bridge:
                 )
         for index, error in sorted(errors.items()):
             self._unseen(able[index], states[able[index].name], error, at, result)
+        self._after_looks({t.name for i, t in enumerate(able) if i not in errors}, states, at)
         return set(self._emptied)
+
+    def _after_looks(
+        self, looked: set[str], states: Mapping[str, ChannelState | None], at: datetime
+    ) -> None:
+        """A channel that is back is owed what it missed; one that is not seen is not written
+        to blindly; and answered writes that no look has shown are asked after."""
+        self._dark = set(self.targets) - looked
+        if any((state := states[name]) is not None and state.failures for name in looked):
+            mark_all_due(self._store, self.name, at)
+        around = self._around
+        ask_after(self._store, around.pool, self.name, self.targets, looked, at, self._retry)
 
     def _set_emptied(self, target: Target, emptied: bool) -> None:
         """Remembered, also beyond a restart, until copies are listed again or it is approved."""
@@ -299,7 +312,7 @@ class Bridge:
 
     def _moment(self, now: datetime) -> Moment:
         window = self._window(now)
-        blind = set()
+        blind = set(self._dark)
         for target in self._list():
             state = self._store.channel_state(target.id)
             if state is None or state.looked is None:
@@ -344,8 +357,6 @@ class Bridge:
         """Store what was decided; answers the writes, whose intents are stored now."""
         intents = self._store.commit(self.name, cycle, now, plans)
         set_fights_aside(self._store, self.name, self.policy, plans, now)
-        rows = any(not target.channel.fidelity.recurrence for target in self._list())
-        look_ahead(self._store, self.name, plans, self._window(now).end, self._zone, now, rows=rows)
         writes = [(plan, write) for plan in plans for write in plan.writes]
         return [
             Task(plan.id, intent, uid_of(plan.agreement, plan.id))

@@ -12,11 +12,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
-from syncd.core.model import AllDay, Busy, Person, Status, Timed, Value, Visibility
+from syncd.core.model import AllDay, Appointment, Busy, Person, Status, Timed, Value, Visibility
 from syncd.core.paths import Path, get, path_text
-from syncd.core.state import Order
+from syncd.core.state import WHOLE, Order
 from syncd.errors import SyncdError
-from syncd.store import Doubt, HoldState, Store
+from syncd.store import HoldState, Store
 
 
 class InboxError(SyncdError):
@@ -36,7 +36,10 @@ NEW = "new"
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One thing that waits. ``choices``: channel (or candidate) to value, as text."""
+    """One thing that waits. ``choices``: channel (or candidate) to value, as text.
+
+    ``shown``: the copy in doubt, as people know it: its channel, time and title.
+    """
 
     id: str
     kind: ItemKind
@@ -46,6 +49,8 @@ class Item:
     choices: Mapping[str, str] = field(default_factory=dict)
     reason: str = ""
     since: datetime | None = None
+    shown: str = ""
+    key: str = ""
 
 
 def items(store: Store) -> Iterator[Item]:
@@ -62,18 +67,67 @@ def items(store: Store) -> Iterator[Item]:
             question.rule,
             question.since,
         )
-    for doubt in store.doubts():
-        choices = dict.fromkeys((*doubt.candidates, NEW), "")
+    yield from _doubts(store)
+
+
+def _doubts(store: Store) -> Iterator[Item]:
+    """Copies that may be known already, without those that have been answered or are gone."""
+    doubts = store.doubts()
+    wanted: dict[str, set[str]] = {}
+    for doubt in doubts:
+        bridge = doubt.channel.split("/", 1)[0]
+        wanted.setdefault(doubt.channel, set()).add(doubt.key)
+        for candidate in doubt.candidates:
+            channel, colon, key = candidate.partition(":")
+            if colon:
+                wanted.setdefault(f"{bridge}/{channel}", set()).add(key)
+    seen = {
+        (channel, key): item
+        for channel, keys in wanted.items()
+        for key, item in store.observed_many(channel, keys).items()
+        if item.copy is not None and item.state == "present"
+    }
+    ids = {c for doubt in doubts for c in doubt.candidates if ":" not in c}
+    ids |= {item.appointment for item in seen.values() if item.appointment is not None}
+    agreements = store.agreements(ids)
+    for doubt in doubts:
+        own = seen.get((doubt.channel, doubt.key))
+        if own is None or own.copy is None or own.appointment is not None:
+            continue
+        bridge, name = doubt.channel.split("/", 1)
+        choices: dict[str, str] = {}
+        for candidate in doubt.candidates:
+            channel, colon, key = candidate.partition(":")
+            other = seen.get((f"{bridge}/{channel}", key)) if colon else None
+            agreed = agreements.get(
+                candidate if not colon else (other.appointment or "") if other else ""
+            )
+            if agreed is not None and (name, WHOLE) in agreed.copies:
+                continue  # it has a copy in this channel by now
+            if other is not None and other.copy is not None:
+                choices[candidate] = f"{channel}, {_brief(other.copy.reads)}"
+            elif agreed is not None:
+                choices[candidate] = _brief(agreed.appointment)
+        choices[NEW] = "another appointment, to be copied"
+        shown = f"{name}, {_brief(own.copy.reads)}"
         yield Item(
-            f"{doubt.channel}#{_digest({doubt.key: '', **choices})}",
+            f"{doubt.channel}#{_digest({doubt.key: shown, **choices})}",
             ItemKind.DOUBT,
-            doubt.channel.split("/", 1)[0],
+            bridge,
             "",
             "",
             choices,
             doubt.reason,
             doubt.at,
+            shown,
+            doubt.key,
         )
+
+
+def _brief(appointment: Appointment) -> str:
+    """What people know an appointment by."""
+    parts = (value_text(appointment.when), appointment.title, appointment.location)
+    return ", ".join(part for part in parts if part)
 
 
 def resolve(
@@ -183,30 +237,23 @@ def _answer_question(
 def _answer_doubt(
     store: Store, item: Item, now: datetime, take: str, new_id: Callable[[], str]
 ) -> None:
-    doubt = next(each for each in store.doubts() if _is(each, item))
-    bridge = item.bridge
+    """The copy gets its appointment; the next pairing takes it off the inbox, and looks again at
+    what is in doubt with it."""
     if take not in item.choices:
         raise InboxError(f"--take one of {', '.join(item.choices)}")
-    members = [(doubt.channel, doubt.key)]
-    appointment = new_id()
-    channel, _, key = take.partition(":")
-    if take != NEW and not channel:
-        appointment = key
+    place = (item.id.partition("#")[0], item.key)
+    appointment, members = new_id(), [place]
+    channel, colon, key = take.partition(":")
+    if take != NEW and not colon:
+        appointment = take
     elif take != NEW:
-        other = store.observed(f"{bridge}/{channel}", key)
+        other = store.observed(f"{item.bridge}/{channel}", key)
         if other is None or other.state != "present":
             raise InboxError(f"{item.id}: that copy is no longer there")
         appointment = other.appointment or appointment
         members += [] if other.appointment else [(other.channel, other.key)]
-    store.assign([(name, each, appointment, "") for name, each in members])
-    for name, each in members:
-        store.settle_doubt(name, each)
-    store.mark_due(bridge, [appointment], now)
-
-
-def _is(doubt: Doubt, item: Item) -> bool:
-    digest = _digest({doubt.key: "", **dict.fromkeys((*doubt.candidates, NEW), "")})
-    return item.id == f"{doubt.channel}#{digest}"
+    store.assign([(name, each, appointment, WHOLE) for name, each in members])
+    store.mark_due(item.bridge, [appointment], now)
 
 
 def _digest(choices: Mapping[str, str]) -> str:

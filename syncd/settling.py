@@ -99,6 +99,9 @@ def draw_up(
 
 def _planned(seeded: Seeded, policy: Policy, moment: Moment) -> Plan:
     plan = settle(seeded.case, policy, moment)
+    again = _again(plan, policy, moment)
+    if again is not None:
+        plan = replace(plan, again=again)
     if seeded.record is None:
         return plan
     records = (seeded.record, *plan.records)
@@ -214,29 +217,20 @@ def log_begun(
     )
 
 
-def look_ahead(
-    store: Store,
-    bridge: str,
-    plans: Iterable[Plan],
-    horizon: datetime,
-    default_zone: str,
-    now: datetime,
-    *,
-    rows: bool,
-) -> None:
-    """What time alone makes due: the ``horizon`` moves on, day by day, and with it, where there
-    are channels without series (``rows``), the occurrences that they hold."""
-    for plan in plans:
-        if plan.agreement is None:
-            continue
-        appointment = plan.agreement.appointment
-        starts = starts_utc(appointment, default_zone)
-        if starts >= horizon:
-            store.mark_due(bridge, [plan.id], now + (starts - horizon))
-        elif rows and appointment.recurrence is not None:
-            last = last_end(appointment, default_zone)
-            if last is None or last >= horizon:
-                store.mark_due(bridge, [plan.id], now + DAY)
+def _again(plan: Plan, policy: Policy, moment: Moment) -> datetime | None:
+    """When time alone makes it due: the horizon moves on, day by day, and with it, where there
+    are channels without series, the occurrences that they hold."""
+    if plan.agreement is None:
+        return None
+    appointment = plan.agreement.appointment
+    starts = starts_utc(appointment, moment.default_zone)
+    if starts >= moment.end:
+        return moment.now + (starts - moment.end)
+    if appointment.recurrence is None:
+        return None
+    last = last_end(appointment, moment.default_zone)
+    rows = any(not channel.fidelity.recurrence for channel in policy.channels.values())
+    return moment.now + DAY if rows and (last is None or last >= moment.end) else None
 
 
 def set_fights_aside(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import getpass
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
@@ -13,7 +13,9 @@ from typing import Annotated
 import typer
 
 from syncd import __version__, inbox, log, plugins
-from syncd.cli import show
+from syncd.cli import console, show
+from syncd.cli.plan import plan_exit, plans
+from syncd.cli.status import status as show_status
 from syncd.config import ConfigErrors, LogLevel, Settings, find_config, load, template
 from syncd.daemon import Daemon, Deployment, new_appointment_id, now_utc
 from syncd.errors import ConfigError, SyncdError
@@ -47,7 +49,7 @@ def init(
     if target.exists():
         raise ConfigError("is there already; nothing was written", file=str(target))
     target.write_text(template(), encoding="utf-8")
-    show.said({"file": str(target)}, f"{target} is written; edit it, then: syncd check", json)
+    console.said({"file": str(target)}, f"{target} is written; edit it, then: syncd check", json)
 
 
 @app.command()
@@ -68,9 +70,8 @@ def plan(config: Config = None, bridge: BridgeName = None, json: Json = False) -
     _known_bridge(settings, bridge)
     with _at_work(settings) as deployment:
         found = deployment.plans(bridge)
-    show.plans(found, json)
-    if any(plans.dangers for plans in found.values()):
-        raise typer.Exit(Exit.HELD)
+    plans(found, json)
+    raise typer.Exit(plan_exit(found.values()))
 
 
 @app.command()
@@ -78,7 +79,7 @@ def sync(config: Config = None, bridge: BridgeName = None, json: Json = False) -
     """Observe, settle and write until nothing is left to do, then end."""
     settings = _settings(config)
     _known_bridge(settings, bridge)
-    with _at_work(settings) as deployment, show.progress(json) as told:
+    with _at_work(settings) as deployment, console.progress(json) as told:
         results = deployment.sync(bridge, told=told)
     show.results(results, json)
     raise typer.Exit(exit_code(results))
@@ -96,7 +97,7 @@ def status(config: Config = None, json: Json = False) -> None:
     """The state of every channel: last look, copies, errors, what is set aside, held or broken."""
     settings = _settings(config)
     with _store(settings) as store:
-        code = show.status(settings, store, now_utc(), json)
+        code = show_status(settings, store, now_utc(), json)
     raise typer.Exit(code)
 
 
@@ -121,7 +122,7 @@ def resolve(
     """Answer one item of the inbox; refused if a value has moved since it was shown."""
     with _store(_settings(config)) as store:
         inbox.resolve(store, id, now_utc(), _me(), new_appointment_id, take=take, value=value)
-    show.said({"resolved": id}, f"{id} is answered; the next cycle carries it out", json)
+    console.said({"resolved": id}, f"{id} is answered; the next cycle carries it out", json)
 
 
 @app.command()
@@ -136,7 +137,7 @@ def approve(
             show.holds(store, json)
             return
         count = inbox.approve(store, hold, now_utc(), _me())
-    show.said({"approved": hold, "writes": count}, f"{count} writes are approved", json)
+    console.said({"approved": hold, "writes": count}, f"{count} writes are approved", json)
 
 
 @app.command()
@@ -148,22 +149,24 @@ def retry(
     """Try again what was set aside."""
     with _store(_settings(config)) as store:
         asides = [each for each in store.asides() if id in (None, each.appointment)]
+        if id is not None and not asides:
+            raise inbox.InboxError(f"{id}: nothing of it is set aside; see syncd status")
         store.release(now_utc(), ids=[each.id for each in asides])
-    show.said({"released": len(asides)}, f"{len(asides)} set aside no longer", json)
+    console.said({"released": len(asides)}, f"{len(asides)} set aside no longer", json)
 
 
 @app.command()
 def pause(config: Config = None, bridge: BridgeName = None, json: Json = False) -> None:
     """Stop all writing (or that of one bridge) at once; observing goes on."""
     _set_paused(config, bridge, "1")
-    show.said({"paused": bridge or "all"}, "writing is stopped; `syncd resume` goes on", json)
+    console.said({"paused": bridge or "all"}, "writing is stopped; `syncd resume` goes on", json)
 
 
 @app.command()
 def resume(config: Config = None, bridge: BridgeName = None, json: Json = False) -> None:
     """Write again after `pause`."""
     _set_paused(config, bridge, "")
-    show.said({"resumed": bridge or "all"}, "writing goes on", json)
+    console.said({"resumed": bridge or "all"}, "writing goes on", json)
 
 
 @app.command()
@@ -193,27 +196,18 @@ def _version(
 
 def main() -> None:
     """The entry point. Errors that have a remedy are one line each, with their exit code."""
-    sys.exit(_run(app))
-
-
-def _run(command: Callable[[], object]) -> int:
     try:
-        command()
-    except SystemExit as ending:  # Typer ends every command so, a wrong call with 2
-        return ending.code if isinstance(ending.code, int) else Exit.FAILED
+        app()
     except ConfigErrors as errors:
         for error in errors.errors:
-            show.error(str(error))
-        return Exit.CONFIGURATION
+            console.error(str(error))
+        sys.exit(Exit.CONFIGURATION)
     except ConfigError as error:
-        show.error(str(error))
-        return Exit.CONFIGURATION
+        console.error(str(error))
+        sys.exit(Exit.CONFIGURATION)
     except SyncdError as error:
-        show.error(str(error))
-        return Exit.FAILED
-    except KeyboardInterrupt:
-        return Exit.FAILED
-    return Exit.CONVERGED
+        console.error(str(error))
+        sys.exit(Exit.FAILED)
 
 
 def _path(config: str | None) -> Path:
@@ -224,7 +218,7 @@ def _settings(config: str | None) -> Settings:
     settings = load(_path(config), plugins.Plugins())
     log.configure(settings.daemon.log_format, settings.daemon.log_level, settings.secrets)
     for warning in settings.warnings:
-        show.warning(warning)
+        console.warning(warning)
     return settings
 
 

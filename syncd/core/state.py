@@ -179,7 +179,8 @@ class Agreement:
     """An appointment as last decided.
 
     ``setters``: by path, who set the value; at the empty path, the channel it was born in.
-    ``copies``: the settled copies. ``absent``: agreed absences. ``open``: fields that wait for a person. ``uids``: every UID the appointment has.
+    ``copies``: the settled copies. ``absent``: agreed absences. ``open``: fields that wait for a
+    person. ``uids``: every UID the appointment has.
     ``born``: the channel of its first copy. ``deleting``: its copies are all to go, since then.
     ``before_cancel``: its status before it was cancelled.
     """
@@ -323,7 +324,8 @@ class Plan:
     ``agreement`` is the new one; ``None`` where nothing is left of the appointment, which then
     has a ``tombstone``. ``closed`` are the ids of intents that this settling ends.
     ``quiet``: nothing changes, nothing is to be stored or written. ``moved``: copies that now
-    stand at another place, or came from another appointment: channel, key, slot.
+    stand at another place, or came from another appointment: channel, key, slot. ``again``:
+    when time alone makes the appointment due.
     """
 
     id: AppointmentId
@@ -334,3 +336,4 @@ class Plan:
     tombstone: Tombstone | None = None
     quiet: bool = False
     moved: tuple[tuple[ChannelName, Key, Slot], ...] = ()
+    again: datetime | None = None

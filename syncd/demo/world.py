@@ -17,7 +17,7 @@ from types import FrameType
 from rich.console import Console
 
 from syncd import plugins
-from syncd.cli import show
+from syncd.cli import console, show
 from syncd.config import Settings, load
 from syncd.daemon import Deployment, now_utc
 from syncd.demo.server import CALENDAR, CalendarServer
@@ -69,7 +69,7 @@ def _run(
     ):
         if not json:
             _out.print("syncd demo: a CRM with about 200 visits and three empty calendars.")
-        with show.progress(json) as told:
+        with console.progress(json) as told:
             results = deployment.sync(told=told)
         show.results(results, json)
         if once or stop.is_set():

@@ -21,7 +21,7 @@ from sqlalchemy import (
 
 from syncd.core.state import Agreement, AppointmentId, Intent, Plan, Write
 from syncd.store.agreements import agreement_row, settled_rows, uid_rows
-from syncd.store.cases import Shown
+from syncd.store.cases import Shown, mark_due
 from syncd.store.confirm import intent_row
 from syncd.store.database import Database, chunks, insert_new, upsert
 from syncd.store.look import GONE
@@ -69,6 +69,9 @@ class Commits:
             _settle_observed(connection, shown)
             _release(connection, loud)
             _consume(connection, at, shown)
+            for plan in plans:
+                if plan.again is not None:
+                    mark_due(connection, bridge, [plan.id], plan.again)
         for plan in plans:
             self._shown.pop(plan.id, None)
         return begun

@@ -114,8 +114,7 @@ class Oracle:
     def ended(self, channel: str, token: Token, shown: Appointment) -> None:
         """The whole appointment was deleted or cancelled where it read as ``shown``."""
         unseen = any(
-            edit.look >= len(self.calm) - 1
-            and edit.channel != channel
+            (edit.look >= len(self.calm) - 1 and edit.channel != channel)
             or not self.agree(edit, value_in(shown, "", edit.path), channel)
             for edit in self.edits
             if edit.token == token and not self.is_superseded(edit)

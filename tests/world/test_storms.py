@@ -15,7 +15,7 @@ from tests.world.company import CALENDARS, CRMS, DOMAIN, Company, Desk, a_compan
 from tests.world.deployed import Deployed
 from tests.world.faults import storm
 from tests.world.play import play
-from tests.world.steps import Act, Cycle, Pass, Restart, Step, Weather
+from tests.world.steps import Act, Cycle, Kill, Pass, Restart, Step, Weather
 
 STORMS = int(os.environ.get("SYNCD_STORMS", "10"))
 ALICE = f"alice@{DOMAIN}"
@@ -74,6 +74,26 @@ PLAYS: dict[str, tuple[Company, list[Step]]] = {
     "a backup from before a series that stands as rows": (
         _two(2, 3),
         [*FIVE, Act("series", "cal1", "t16", 16, ALICE), Cycle(), Restart(backup=True)],
+    ),
+    "a record is deleted before it was seen": (
+        _two(1, 2, person=""),
+        [Act("visit", "cal1", "t9", 9), Cycle(), Act("delete", "crm", "t9", 37)],
+    ),
+    "a record is duplicated before it was seen": (
+        _two(1, 0),
+        [Act("visit", "cal1", "t1", 1, ALICE), Cycle(), Act("duplicate", "crm", "t1", 28, "t28")],
+    ),
+    "the daemon dies while the CRM is locked": (
+        _two(1, 3, person=""),
+        [
+            Cycle(),
+            Weather("crm", "locked", True),
+            Act("visit", "cal1", "t16", 16),
+            Cycle(),
+            Kill(13),
+            Pass(20),
+            Cycle(),
+        ],
     ),
     "what the CRM deleted is put back by a phone": (
         _two(2, 0),

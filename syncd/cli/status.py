@@ -1,0 +1,136 @@
+"""What ``syncd status`` prints: the state of every channel, and what needs somebody."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from syncd import inbox
+from syncd.cli.console import line, print_json, rows
+from syncd.cli.show import MOST_LINES, holds_json
+from syncd.cli.tables import Column
+from syncd.config import Settings
+from syncd.core.paths import path_text
+from syncd.results import Exit
+from syncd.store import Store
+
+
+def status(settings: Settings, store: Store, now: datetime, json: bool) -> Exit:
+    """The state of things. Returns the exit code: the worst that is to be seen."""
+    told = _told(settings, store)
+    if json:
+        print_json(told)
+    else:
+        _print(told, now)
+    if told["aside"] or any(row["failures"] for row in told["channels"]):
+        return Exit.FAILED
+    if told["holds"] or told["paused"] or told["paused_bridges"]:
+        return Exit.HELD
+    return Exit.CONFLICTS if told["conflicts"] else Exit.CONVERGED
+
+
+def _told(settings: Settings, store: Store) -> dict[str, Any]:
+    channels, broken = [], []
+    copies = store.stats().copies
+    for bridge in settings.bridges:
+        for channel in bridge.channels:
+            id = f"{bridge.name}/{channel.name}"
+            state = store.channel_state(id)
+            looked = state.looked if state is not None else None
+            channels.append(
+                {
+                    "bridge": bridge.name,
+                    "channel": channel.name,
+                    "system": channel.system,
+                    "copies": copies.get(id, 0),
+                    "looked": looked.isoformat(timespec="seconds") if looked else None,
+                    "failures": state.failures if state else 0,
+                    "error": state.error if state and state.failures else "",
+                }
+            )
+            broken += [
+                {"channel": id, "key": item.key, "reason": item.reason}
+                for item in store.unreadable(id)
+            ]
+    paused = [b.name for b in settings.bridges if store.meta_get(f"paused:{b.name}")]
+    return {
+        "channels": channels,
+        "unreadable": broken,
+        "aside": _asides(store),
+        "holds": holds_json(store),
+        "conflicts": sum(1 for _ in inbox.items(store)),
+        "paused": bool(store.meta_get("writing-stopped")),
+        "paused_bridges": paused,
+    }
+
+
+def _asides(store: Store) -> list[dict[str, str]]:
+    return [
+        {
+            "bridge": each.bridge,
+            "appointment": each.appointment,
+            "channel": each.channel,
+            "slot": each.slot,
+            "field": path_text(each.path),
+            "reason": each.reason,
+            "until": each.until.isoformat(timespec="seconds"),
+        }
+        for each in store.asides()
+    ]
+
+
+def _print(told: Mapping[str, Any], now: datetime) -> None:
+    columns = [
+        Column("bridge", drop=2),
+        Column("channel"),
+        Column("system", drop=3),
+        Column("copies", right=True),
+        Column("last look"),
+        Column("error", wraps=True),
+    ]
+    rows(columns, [_cells(row, now) for row in told["channels"]])
+    _print_each("unreadable: {channel} {key}: {reason}", told["unreadable"])
+    for each in told["aside"][:MOST_LINES]:
+        what = f"{each['channel']} {each['field']}".rstrip()
+        line(f"set aside: {each['appointment']} in {what}: {each['reason']}")
+        line(f"  until {each['until']}, or: syncd retry {each['appointment']}")
+    for each in told["holds"]:
+        line(("held: ", "red"), f"{each['scope']}: {each['reason']}")
+        line(f"  {len(each['writes'])} writes wait: syncd approve {each['id']}")
+    if told["paused"]:
+        line("writing is stopped: syncd resume")
+    for name in told["paused_bridges"]:
+        line(f"{name}: writing is stopped: syncd resume --bridge {name}")
+    if told["conflicts"]:
+        verb = "waits" if told["conflicts"] == 1 else "wait"
+        line(f"{told['conflicts']} {verb} for a person: syncd conflicts")
+
+
+def _print_each(form: str, found: Sequence[Mapping[str, str]]) -> None:
+    for each in found[:MOST_LINES]:
+        line(form.format(**each))
+    if len(found) > MOST_LINES:
+        line(f"… and {len(found) - MOST_LINES} more (--json shows all)")
+
+
+def _cells(row: Mapping[str, Any], now: datetime) -> list[str]:
+    return [
+        row["bridge"],
+        row["channel"],
+        row["system"],
+        str(row["copies"]),
+        _ago(row["looked"], now),
+        row["error"],
+    ]
+
+
+def _ago(looked: str | None, now: datetime) -> str:
+    """How long ago, in words; nothing for a clock that went back."""
+    if looked is None:
+        return "never"
+    seconds = int((now - datetime.fromisoformat(looked)).total_seconds())
+    for size, word in ((86400, "d"), (3600, "h"), (60, "min")):
+        if seconds >= 2 * size:
+            return f"{seconds // size} {word} ago"
+    return f"{max(0, seconds)} s ago"
