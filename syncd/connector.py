@@ -136,7 +136,7 @@ class Snapshot:
     than last time makes cursors worthless.
     """
 
-    copies: tuple[Copy, ...] = ()
+    copies: Sequence[Copy] = ()
     gone: frozenset[Key] = frozenset()
     unchanged: frozenset[Key] = frozenset()
     complete: bool = False
@@ -149,7 +149,7 @@ class Snapshot:
 class Fetched:
     """The answer of ``fetch``: each key is in exactly one of the three."""
 
-    copies: tuple[Copy, ...] = ()
+    copies: Sequence[Copy] = ()
     gone: frozenset[Key] = frozenset()
     unreadable: tuple[Unreadable, ...] = ()
 

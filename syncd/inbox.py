@@ -111,7 +111,7 @@ def _doubts(store: Store) -> Iterator[Item]:
         choices[NEW] = "another appointment, to be copied"
         shown = f"{name}, {_brief(own.copy.reads)}"
         yield Item(
-            f"{doubt.channel}#{_digest({doubt.key: shown, **choices})}",
+            f"{doubt.channel}#{_digest({doubt.key: ''})}@{_digest({doubt.key: shown, **choices})}",
             ItemKind.DOUBT,
             bridge,
             "",
@@ -146,7 +146,7 @@ def resolve(
     """
     found = next((item for item in items(store) if item.id == id), None)
     if found is None:
-        stem = id.split("@")[0].split("#")[0]
+        stem = f"{id.rpartition('@')[0]}@"
         moved = next((item for item in items(store) if item.id.startswith(stem)), None)
         hint = f"it has changed since it was shown; it is now {moved.id}" if moved else "no such id"
         raise InboxError(f"{id}: {hint}")

@@ -91,7 +91,13 @@ def look_at(
         fetched = fetch_all(target, missing, retry)
         gone |= fetched.gone
         emptied = _is_emptied(snapshot, known, fetched)
-    copies, hopeless = expandable((*snapshot.copies, *fetched.copies), window)
+    copies: Sequence[Copy] = snapshot.copies
+    if fetched.copies:
+        copies = (*copies, *fetched.copies)
+    hopeless = hopeless_of(copies, window)
+    if hopeless:
+        bad = {item.key for item in hopeless}
+        copies = [copy for copy in copies if copy.key not in bad]
     look = Look(
         at=at,
         copies=copies,
@@ -120,22 +126,18 @@ def fetch_all(target: Target, keys: list[Key], retry: Retrying) -> Fetched:
     return Fetched(tuple(copies), frozenset(gone), tuple(unreadable))
 
 
-def expandable(
-    copies: Sequence[Copy], window: Window
-) -> tuple[list[Copy], list[Unreadable]]:
-    """The copies, and apart those whose series nobody can expand: they harm only themselves."""
-    fit: list[Copy] = []
+def hopeless_of(copies: Sequence[Copy], window: Window) -> list[Unreadable]:
+    """The copies whose series nobody can expand: they harm only themselves."""
     hopeless: list[Unreadable] = []
     for copy in copies:
         try:
             if copy.reads.recurrence is not None:
                 last_end(copy.reads)
                 occurrence_ids(copy.reads, window.start, window.end)
-            fit.append(copy)
         except BadRecurrence as error:
             reason = f"its series cannot be expanded: {error}"
             hopeless.append(Unreadable(copy.key, copy.version, reason))
-    return fit, hopeless
+    return hopeless
 
 
 def requests_of(target: Target) -> int:
@@ -145,6 +147,8 @@ def requests_of(target: Target) -> int:
 
 
 def _missing(snapshot: Snapshot, known: Mapping[Key, Version | None]) -> list[Key]:
+    if not known:
+        return []
     listed = {copy.key for copy in snapshot.copies}
     listed |= snapshot.unchanged | snapshot.gone
     listed |= {item.key for item in snapshot.unreadable}

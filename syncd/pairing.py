@@ -124,6 +124,10 @@ def _known(
     ids = marked | {id for found in by_uid.values() for id in found}
     named = store.exists(ids)
     present = store.present(named)
+    for id, intent in store.open_intents(bridge) if named else ():
+        # A copy that we made and have not seen yet has its place, whoever duplicated it since.
+        if id in named and intent.done and intent.key:
+            present.setdefault((id, (intent.write.channel, intent.write.slot)), intent.key)
     agreements: Mapping[AppointmentId, Agreement] = LazyAgreements(store, named)
     if contacts:
         spanned = dict(

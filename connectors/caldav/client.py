@@ -38,7 +38,7 @@ _PRIVILEGES = "{DAV:}need-privileges"
 
 
 class TooLarge(Unavailable):
-    """The answer is larger than :data:`MAX_ANSWER`."""
+    """The answer is larger than was allowed."""
 
 
 class NotThere(Unavailable):
@@ -114,16 +114,18 @@ class Transport:
         counter: Counter,
         body: str | bytes = b"",
         headers: Mapping[str, str] | None = None,
+        *,
+        most: int = MAX_ANSWER,
     ) -> Answer:
         """One request, and the redirects within the same host that it meets.
 
         Raises :class:`~syncd.errors.Unavailable` if no answer comes (``maybe_applied`` for a
-        write), :class:`TooLarge`, and never for a status.
+        write), :class:`TooLarge` (beyond ``most`` bytes), and never for a status.
         """
         url = self.account.origin + path
         data = body.encode() if isinstance(body, str) else body
         for _ in range(MAX_REDIRECTS + 1):
-            answer, target = self._exchange(method, url, data, headers or {}, counter)
+            answer, target = self._exchange(method, url, data, headers or {}, counter, most)
             if not target:
                 return answer
             if not _same_host(self.account.origin, target):
@@ -134,7 +136,13 @@ class Transport:
         raise Unavailable(f"{_host(url)} redirects in a circle")
 
     def _exchange(
-        self, method: str, url: str, data: bytes, headers: Mapping[str, str], counter: Counter
+        self,
+        method: str,
+        url: str,
+        data: bytes,
+        headers: Mapping[str, str],
+        counter: Counter,
+        most: int,
     ) -> tuple[Answer, str]:
         from niquests.exceptions import RequestException
         from niquests.packages.urllib3.exceptions import (  # type: ignore[import-not-found]  # aliased at run time
@@ -158,7 +166,7 @@ class Transport:
                 stream=True,
             )
             counter.add(1 + len(response.history))
-            content = _limited(response)
+            content = _limited(response, most)
         except (RequestException, HTTPError, OSError) as error:
             counter.add(1)
             fault = type(error).__name__
@@ -229,14 +237,14 @@ def _never_sent(error: BaseException) -> bool:
     return bool(names & _NO_CONNECTION)
 
 
-def _limited(response: Any) -> bytes:
+def _limited(response: Any, most: int) -> bytes:
     parts: list[bytes] = []
     size = 0
     for part in response.iter_content(_CHUNK):
         size += len(part)
-        if size > MAX_ANSWER:
+        if size > most:
             response.close()
-            raise TooLarge(f"an answer is larger than {MAX_ANSWER} bytes")
+            raise TooLarge(f"an answer is larger than {most} bytes")
         parts.append(part)
     return b"".join(parts)
 

@@ -19,6 +19,7 @@ from connectors.caldav.client import (
 )
 from connectors.caldav.discovery import account_addresses, find_calendar
 from connectors.caldav.observing import Items, Reader
+from connectors.caldav.packed import Packed
 from connectors.caldav.translate import FIDELITY, Unusable, WireError, read, series_of
 from connectors.caldav.translate_people import is_mailed
 from connectors.caldav.translate_write import Style, write_changed, write_new
@@ -90,10 +91,10 @@ class CalDavConnector:
 
     def fetch(self, keys: Sequence[Key]) -> Fetched:
         """The items with these keys, a request for each hundred."""
-        reader, items = self._found(), Items()
+        reader, items = self._found(), Items(Packed(self._own))
         canonical = {canonical_path(key): key for key in keys}
         reader.get(list(canonical), items, dict.fromkeys(canonical))
-        return Fetched(tuple(items.copies), frozenset(items.gone), tuple(items.unreadable))
+        return Fetched(items.copies, frozenset(items.gone), tuple(items.unreadable))
 
     def create(self, identity: Identity, content: Appointment) -> Written:
         """PUT with ``If-None-Match: *`` to a name made of the marker, so that it is made once.
@@ -225,7 +226,7 @@ class CalDavConnector:
         members = reader.find_uid(query_uid(uid))
         keys = [named] if named.startswith(reader.calendar.path) else []
         keys += [member.key for member in members if member.key not in keys]
-        items = Items()
+        items = Items(Packed(self._own))
         reader.get(keys, items, dict.fromkeys(keys))
         for copy in items.copies:
             if copy.uid == uid and copy.marker in (None, identity.marker):

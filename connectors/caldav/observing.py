@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from connectors.caldav.client import (
+    MAX_ANSWER,
     Answer,
     Counter,
     NotThere,
@@ -20,6 +21,7 @@ from connectors.caldav.client import (
     read_error,
 )
 from connectors.caldav.discovery import Calendar
+from connectors.caldav.packed import Packed
 from connectors.caldav.translate import NoEvent, Unusable, WireError, read
 from connectors.caldav.webdav import (
     CTAG,
@@ -34,7 +36,7 @@ from connectors.caldav.webdav import (
     sync_collection,
 )
 from syncd.connector import Snapshot, Unreadable
-from syncd.core.state import Copy, Key, Version
+from syncd.core.state import Key, Version
 from syncd.errors import Unavailable
 
 BATCH = 100
@@ -45,12 +47,16 @@ _VALID_TOKEN = D + "valid-sync-token"
 _PRIVILEGES = D + "need-privileges"
 _MANY = 20
 
+MOST_INLINE = 2_000_000
+"""Bytes of bodies that come with a list of changes; where there are more, they are got in
+batches, since a parsed answer takes a multiple of its size."""
+
 
 @dataclass(slots=True)
 class Items:
     """What was read of a collection's items, each key in one place."""
 
-    copies: list[Copy] = field(default_factory=list)
+    copies: Packed
     gone: set[Key] = field(default_factory=set)
     unreadable: list[Unreadable] = field(default_factory=list)
     others: dict[Key, Version | None] = field(default_factory=dict)
@@ -115,7 +121,7 @@ class Reader:
             [member for key, member in latest.items() if key not in gone], known
         )
         return Snapshot(
-            copies=tuple(items.copies),
+            copies=items.copies,
             gone=frozenset(gone | items.gone),
             unchanged=frozenset(unchanged),
             cursor=self._make_cursor("token", pages[-1].token),
@@ -135,7 +141,7 @@ class Reader:
                 latest[member.key] = same if same and same.etag == member.etag else member
         items, unchanged = self._items(list(latest.values()), known)
         return Snapshot(
-            copies=tuple(items.copies),
+            copies=items.copies,
             gone=frozenset(items.gone),
             unchanged=frozenset(unchanged),
             complete=True,
@@ -193,7 +199,8 @@ class Reader:
     def _page(self, token: str, with_data: bool) -> tuple[Answer, bool]:
         """One sync report, without bodies where they are too much or refused; and which."""
         try:
-            answer = self._send("REPORT", sync_collection(token, with_data=with_data), "0")
+            most = MOST_INLINE if with_data else MAX_ANSWER
+            answer = self._send("REPORT", sync_collection(token, with_data=with_data), "0", most)
         except TooLarge:
             if not with_data:
                 raise
@@ -216,7 +223,7 @@ class Reader:
         self, members: Sequence[Member], known: Mapping[Key, Version | None]
     ) -> tuple[Items, set[Key]]:
         """Read what came with a body; get the bodies of what is new or has another version."""
-        items, unchanged, wanted = Items(), set[Key](), list[Key]()
+        items, unchanged, wanted = Items(Packed(self.own)), set[Key](), list[Key]()
         for member in members:
             if member.data is not None:
                 self._take(items, member.key, member.etag, member.data, known)
@@ -310,9 +317,9 @@ class Reader:
         answer = self._send("REPORT", body, "1")
         return self._parsed(answer).members if answer.status == 207 else ()
 
-    def _send(self, method: str, body: str, depth: str) -> Answer:
-        headers = {"Depth": depth}
-        return self.transport.send(method, self.calendar.path, self.counter, body, headers)
+    def _send(self, method: str, body: str, depth: str, most: int = MAX_ANSWER) -> Answer:
+        path, headers = self.calendar.path, {"Depth": depth}
+        return self.transport.send(method, path, self.counter, body, headers, most=most)
 
     def _parsed(self, answer: Answer) -> Multistatus:
         if answer.status != 207:

@@ -88,7 +88,7 @@ def sync(config: Config = None, bridge: BridgeName = None, json: Json = False) -
 @app.command()
 def run(config: Config = None, json: Json = False) -> None:
     """The daemon: polls every system until SIGTERM; SIGHUP reads the configuration again."""
-    _settings(config)
+    _settings(config, daemon=True)
     Daemon(_path(config)).run()
 
 
@@ -214,9 +214,13 @@ def _path(config: str | None) -> Path:
     return find_config(config, os.environ, Path.cwd())
 
 
-def _settings(config: str | None) -> Settings:
+def _settings(config: str | None, *, daemon: bool = False) -> Settings:
+    """The configuration. Commands that answer by themselves log only what went wrong."""
     settings = load(_path(config), plugins.Plugins())
-    log.configure(settings.daemon.log_format, settings.daemon.log_level, settings.secrets)
+    level = settings.daemon.log_level
+    if level is LogLevel.INFO and not daemon:
+        level = LogLevel.WARNING
+    log.configure(settings.daemon.log_format, level, settings.secrets)
     for warning in settings.warnings:
         console.warning(warning)
     return settings

@@ -98,7 +98,7 @@ def _take_part(id: AppointmentId, heres: list[Here], draft: Draft, policy: Polic
     """Whose channel a copy was born in takes part, and owns it if no colleague organises it."""
     for here in heres:
         person = here.channel.person
-        if not person or _is_ours(id, here):
+        if not person or (_is_ours(id, here) and len(heres) > 1):
             continue
         appointment = draft.appointment
         organizer = appointment.organizer.email if appointment.organizer is not None else ""

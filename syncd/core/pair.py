@@ -12,7 +12,9 @@ from typing import TypeAlias
 
 from syncd.core.belong import Moment, admits, in_window
 from syncd.core.channel import Policy
+from syncd.core.fidelity import project
 from syncd.core.match import Candidate, SlotLink, match
+from syncd.core.recurrence import occurrence
 from syncd.core.state import (
     WHOLE,
     Agreement,
@@ -165,10 +167,19 @@ class _Pairing:
         return settled is None or settled.copy.reads == each.copy.reads
 
     def _duplicate(self, each: Unpaired) -> bool:
-        """A person duplicated it, marker and all: it is new."""
+        """A person duplicated it, marker and all: it is new, unless its own UID is known."""
+        uid = each.copy.uid or ""
+        ids = {*self.known.by_uid.get(uid, ()), *self._newborn(uid)}
+        for id in sorted(ids):
+            if (id, (each.channel, WHOLE)) not in self.taken:
+                self._assign(each, id, WHOLE)
+                return True
         bare = replace(each, copy=replace(each.copy, marker=None))
         self._bear(bare)
         return True
+
+    def _newborn(self, uid: str) -> set[AppointmentId]:
+        return {self.newborn_uids[uid]} if uid in self.newborn_uids else set()
 
     def _by_lost_marker(self, unpaired: list[Unpaired]) -> list[Unpaired]:
         """A lost store: copies that carry the same marker are one appointment again."""
@@ -180,16 +191,30 @@ class _Pairing:
             else:
                 groups.setdefault(each.copy.marker.appointment, []).append(each)
         for id, group in groups.items():
-            whole = [each for each in group if _slot(each) == WHOLE]
+            whole = [each for each in group if _slot(each) == WHOLE] or self._series_of(group, left)
             if not whole:
                 left.extend(group)
                 continue
+            group = [*group, *(each for each in whole if each not in group)]
             for each in whole + [each for each in group if _slot(each) != WHOLE]:
                 self._join(each, id, _slot(each))
             members = [each for each in group if self._joined(each) == id]
             if members:
                 self._born(id, members)
-        return left
+        return [each for each in left if self._joined(each) is None]
+
+    def _series_of(self, rows: Sequence[Unpaired], unmarked: Sequence[Unpaired]) -> list[Unpaired]:
+        """The series, born elsewhere and so without our marker, whose occurrences ``rows`` are."""
+        uids = {row.copy.uid for row in rows} - {None}
+        series = [each for each in unmarked if each.copy.reads.recurrence is not None]
+        found = [each for each in series if each.copy.uid in uids]
+        found = found or [each for each in series if any(self._is_row(r, each) for r in rows)]
+        return found if len({each.copy.uid for each in found}) == 1 else []
+
+    def _is_row(self, row: Unpaired, series: Unpaired) -> bool:
+        single = occurrence(series.copy.reads, _slot(row))
+        fidelity = self.policy.channels[row.channel].fidelity
+        return single is not None and project(single, fidelity).title == row.copy.reads.title
 
     def _by_shared_uid(self, unpaired: list[Unpaired]) -> list[Unpaired]:
         """One UID in several channels is one meeting, new or just rebuilt from its markers."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -67,15 +67,16 @@ def store_look(connection: Connection, channel: str, look: Look) -> int:
 
 def store_shown(connection: Connection, channel: str, looked: datetime | None, look: Look) -> int:
     """Store what a look showed; ``looked`` is the channel's last look before it."""
-    copies = {copy.key: copy for copy in look.copies if _fits(copy.key)}
-    unreadable = {
-        item.key: item for item in look.unreadable if item.key not in copies and _fits(item.key)
-    }
-    gone = set(look.gone) - copies.keys() - unreadable.keys()
     count = 0
+    there: set[Key] = set()
     # In parts, as the rows of a first look need far more memory than its copies.
-    for part in chunks(list(copies.values())):
-        count += _store_part(connection, channel, part, look.at, looked)
+    for part in _parts(look.copies):
+        count += _store_part(connection, channel, list(part.values()), look.at, looked)
+        there |= part.keys()
+    unreadable = {
+        item.key: item for item in look.unreadable if item.key not in there and _fits(item.key)
+    }
+    gone = set(look.gone) - there - unreadable.keys()
     known = _known_rows(connection, channel, [*unreadable, *gone])
     lost = [row for key in gone if (row := known.get(key)) is not None and row.state != GONE]
     broken = [item for item in unreadable.values() if _breaks(known.get(item.key), item)]
@@ -83,6 +84,17 @@ def store_shown(connection: Connection, channel: str, looked: datetime | None, l
         _store_gone(connection, lost, look.at, looked, next_revision(connection))
     _store_unreadable(connection, channel, broken, known, look.at, looked)
     return count + len(lost) + len(broken)
+
+
+def _parts(copies: Iterable[Copy], size: int = 500) -> Iterator[dict[Key, Copy]]:
+    part: dict[Key, Copy] = {}
+    for copy in copies:
+        if _fits(copy.key):
+            part[copy.key] = copy
+        if len(part) == size:
+            yield part
+            part = {}
+    yield part
 
 
 def _store_part(
