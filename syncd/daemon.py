@@ -208,6 +208,8 @@ class Deployment:
                 connectors[channel.name],
                 self._plugins[self.settings.systems[channel.system].connector].manifest,
                 policy.channels[channel.name],
+                self.settings.systems[channel.system].mapping,
+                self.settings.daemon.time_zone,
             )
             for channel in settings.channels
             if channel.name in connectors
@@ -240,7 +242,7 @@ class Deployment:
         try:
             found = connector.fidelity
         except (Unavailable, Unauthorized) as error:
-            log.warning("not reached", channel=channel, error=type(error).__name__, why=str(error))
+            log.warning("not reached", channel=channel, error=type(error).__name__, reason=str(error))
             told = self.store.meta_get(name)
             return _decoded(told) if told is not None else None
         encoded = _encoded(found)

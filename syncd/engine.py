@@ -247,7 +247,7 @@ class Bridge:
             replace(state, failures=state.failures + 1, retry_at=at + wait, error=str(error))
         )
         result.worsen(State.FAILED, f"{target.name}: {error}")
-        log.warning("not observed", channel=target.id, error=type(error).__name__, why=str(error))
+        log.warning("not observed", channel=target.id, error=type(error).__name__, reason=str(error))
 
     def _work(self, cycle: str, emptied: set[str], result: BridgeResult) -> None:
         rounds = 0
@@ -350,7 +350,7 @@ class Bridge:
                 result.worsen(State.FAILED, f"{name}: {words} failed")
         for system, error in outcome.down.items():
             result.worsen(State.FAILED, f"{system}: {error}")
-            log.warning("not written", system=system, error=type(error).__name__, why=str(error))
+            log.warning("not written", system=system, error=type(error).__name__, reason=str(error))
         return outcome
 
     def _commit(self, cycle: str, plans: Sequence[Plan], now: datetime) -> list[Task]:

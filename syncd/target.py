@@ -8,19 +8,22 @@ from dataclasses import asdict, dataclass
 
 from syncd import __version__
 from syncd.config import ChannelSettings
-from syncd.connector import Connector, Manifest
+from syncd.connector import Connector, Manifest, TableMapping
 from syncd.core.channel import Channel
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A channel with its connector. ``id`` is its name in the store."""
+    """A channel with its connector. ``id`` is its name in the store. ``time_zone`` is that of
+    values which carry none."""
 
     bridge: str
     settings: ChannelSettings
     connector: Connector
     manifest: Manifest
     channel: Channel
+    mapping: TableMapping | None = None
+    time_zone: str = ""
 
     @property
     def name(self) -> str:
@@ -39,6 +42,9 @@ class Target:
 
     def fingerprint(self) -> str:
         """What a stored reading depends on besides the copy: version, mapping, configuration."""
-        told = (__version__, asdict(self.channel), asdict(self.settings.collection))
+        collection = asdict(self.settings.collection)
+        mapping = asdict(self.mapping) if self.mapping is not None else {}
+        mapping.pop("file", None)
+        told = (__version__, asdict(self.channel), collection, mapping, self.time_zone)
         text = json.dumps(told, sort_keys=True, default=sorted)  # sets have no order of their own
         return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()[:16]

@@ -94,7 +94,7 @@ class CalDavConnector:
         reader, items = self._found(), Items(Packed(self._own))
         canonical = {canonical_path(key): key for key in keys}
         reader.get(list(canonical), items, dict.fromkeys(canonical))
-        return Fetched(items.copies, frozenset(items.gone), tuple(items.unreadable))
+        return Fetched(items.copies.told(), frozenset(items.gone), tuple(items.unreadable))
 
     def create(self, identity: Identity, content: Appointment) -> Written:
         """PUT with ``If-None-Match: *`` to a name made of the marker, so that it is made once.

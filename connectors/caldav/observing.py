@@ -121,7 +121,7 @@ class Reader:
             [member for key, member in latest.items() if key not in gone], known
         )
         return Snapshot(
-            copies=items.copies,
+            copies=items.copies.told(),
             gone=frozenset(gone | items.gone),
             unchanged=frozenset(unchanged),
             cursor=self._make_cursor("token", pages[-1].token),
@@ -141,7 +141,7 @@ class Reader:
                 latest[member.key] = same if same and same.etag == member.etag else member
         items, unchanged = self._items(list(latest.values()), known)
         return Snapshot(
-            copies=items.copies,
+            copies=items.copies.told(),
             gone=frozenset(items.gone),
             unchanged=frozenset(unchanged),
             complete=True,

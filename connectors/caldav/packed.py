@@ -30,6 +30,10 @@ class Packed(Sequence[Copy]):
             wire = zlib.compress(copy.wire.encode("utf-8", "surrogatepass"), 1)
             self._packed.append((copy.key, copy.version, wire))
 
+    def told(self) -> Sequence[Copy]:
+        """The copies as an answer has them."""
+        return self if self._packed else tuple(self._kept)
+
     def __len__(self) -> int:
         return len(self._kept) + len(self._packed)
 

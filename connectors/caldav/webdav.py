@@ -40,6 +40,7 @@ _NOT_XML = re.compile(
     rb"[\x00-\x08\x0b\x0c\x0e-\x1f]|\xef\xbf[\xbe\xbf]|&#(?:x0*(?:[0-8bcefBCEF]|1[0-9a-fA-F]);"
     rb"|0*(?:[0-8]|1[124-9]|2[0-9]|3[01]);)"
 )
+_PIECE = 65_536
 _SAFE = "!$&'()*+,;=:@~-._"
 
 
@@ -134,27 +135,23 @@ def query_uid(uid: str) -> str:
 
 def parse_multistatus(body: bytes, base: str) -> Multistatus:
     """The answer to a PROPFIND or REPORT on the path ``base``. Raises :class:`NotWebDAV`."""
-    root = parse_xml(body)
+    answered: list[Member] = []
+    root = parse_xml(body, answered)
     if root.tag != D + "multistatus":
         raise NotWebDAV("the answer is no multistatus")
-    members: list[Member] = []
-    truncated = False
-    for response in root.iterfind(D + "response"):
-        member = _member(response)
-        if member is None:
-            continue
-        if member.status == 507 and member.key.rstrip("/") == base.rstrip("/"):
-            truncated = True
-        else:
-            members.append(member)
+    own = base.rstrip("/")
+    members = [each for each in answered if each.status != 507 or each.key.rstrip("/") != own]
     token = root.find(D + "sync-token")
     return Multistatus(
-        tuple(members), (token.text or "").strip() if token is not None else "", truncated
+        tuple(members),
+        (token.text or "").strip() if token is not None else "",
+        len(members) < len(answered),
     )
 
 
-def parse_xml(body: bytes) -> _Element:
-    """The root of an XML answer. Raises :class:`NotWebDAV`.
+def parse_xml(body: bytes, members: list[Member] | None = None) -> _Element:
+    """The root of an XML answer. Raises :class:`NotWebDAV`. ``members`` are filled with the
+    responses in it.
 
     A document type is refused, entities are not resolved and nothing is loaded. Characters
     that XML cannot have are taken out: servers copy them from an item into the answer, and
@@ -164,17 +161,38 @@ def parse_xml(body: bytes) -> _Element:
 
     if _DOCTYPE.match(body):
         raise NotWebDAV("the answer has a document type")
-    options = {"resolve_entities": False, "no_network": True, "load_dtd": False}
+    responses: list[Member] = [] if members is None else members
     try:
-        root = etree.fromstring(body, etree.XMLParser(**options))
+        root = _parsed(body, responses)
     except etree.XMLSyntaxError:
         try:
-            root = etree.fromstring(_NOT_XML.sub(b"", body), etree.XMLParser(**options))
+            root = _parsed(_NOT_XML.sub(b"", body), responses)
         except etree.XMLSyntaxError as error:
             raise NotWebDAV("the answer is not XML") from error
     if root.getroottree().docinfo.doctype:
         raise NotWebDAV("the answer has a document type")
     return root
+
+
+def _parsed(body: bytes, members: list[Member]) -> _Element:
+    """The root; each response in it becomes a member and is emptied, since the tree of a long
+    answer takes a multiple of its size."""
+    from lxml import etree
+
+    members.clear()
+    options = {"resolve_entities": False, "no_network": True, "load_dtd": False}
+    parser = etree.XMLPullParser(("end",), tag=D + "response", **options)
+    for start in range(0, len(body), _PIECE):
+        parser.feed(body[start : start + _PIECE])
+        for _, response in parser.read_events():
+            parent = response.getparent()
+            if parent is None or parent.getparent() is not None:
+                continue
+            member = _member(response)
+            if member is not None:
+                members.append(member)
+            response.clear()
+    return parser.close()
 
 
 def _member(response: _Element) -> Member | None:

@@ -107,6 +107,7 @@ class _Pairing:
         self.found = Pairing()
         self.taken: dict[tuple[AppointmentId, Place], Key] = dict(known.present)
         self.newborn_uids: dict[str, AppointmentId] = {}
+        self.doubles: list[Unpaired] = []
         self.copies: dict[_Ref, Copy] = {}
 
     def run(self, unpaired: Sequence[Unpaired]) -> Pairing:
@@ -114,6 +115,8 @@ class _Pairing:
         self.copies = {_ref(each): each.copy for each in unpaired}
         left = [each for each in unpaired if not self._by_identity(each)]
         left = self._by_lost_marker(left)
+        for each in self.doubles:
+            self._duplicate(each)
         left = self._by_shared_uid(left)
         left = self._by_match(left)
         for each in left:
@@ -158,7 +161,8 @@ class _Pairing:
             reason = "its UID stands twice in this calendar"
             self._doubt(each, (id,), reason)
             return True
-        return self._duplicate(each)
+        self.doubles.append(each)
+        return True
 
     def _says_the_same(self, each: Unpaired, id: AppointmentId) -> bool:
         """Whether a copy under a known UID adds nothing: then a server doubled it, not a person."""
@@ -166,17 +170,16 @@ class _Pairing:
         settled = agreement.copies.get((each.channel, WHOLE)) if agreement is not None else None
         return settled is None or settled.copy.reads == each.copy.reads
 
-    def _duplicate(self, each: Unpaired) -> bool:
+    def _duplicate(self, each: Unpaired) -> None:
         """A person duplicated it, marker and all: it is new, unless its own UID is known."""
         uid = each.copy.uid or ""
         ids = {*self.known.by_uid.get(uid, ()), *self._newborn(uid)}
         for id in sorted(ids):
             if (id, (each.channel, WHOLE)) not in self.taken:
                 self._assign(each, id, WHOLE)
-                return True
+                return
         bare = replace(each, copy=replace(each.copy, marker=None))
         self._bear(bare)
-        return True
 
     def _newborn(self, uid: str) -> set[AppointmentId]:
         return {self.newborn_uids[uid]} if uid in self.newborn_uids else set()

@@ -12,6 +12,9 @@ from syncd.errors import ConfigError
 
 CALENDAR = "work"
 
+_HERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  # what a user asked for by --listen
+"""Addresses that mean all of them, and the one by which this machine reaches itself."""
+
 
 class CalendarServer:
     """Radicale on ``host``; ``port`` 0 takes a free one. ``passwords`` by user.
@@ -27,8 +30,13 @@ class CalendarServer:
 
     @property
     def url(self) -> str:
-        """The address that clients are given."""
-        return f"http://{self.host}:{self.port}/"
+        """The address that clients on this machine are given."""
+        return f"http://{_bracketed(_HERE.get(self.host, self.host))}:{self.port}/"
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it listens on every address of this machine."""
+        return self.host in _HERE
 
     def start(self) -> None:
         """Serve until :meth:`stop`; answers as soon as this returns."""
@@ -42,7 +50,8 @@ class CalendarServer:
         settings = config.load()
         settings.update(
             {
-                "server": {"hosts": f"{self.host}:{self.port}"},
+                # The default of 8 would keep the writers of three calendars waiting for each other.
+                "server": {"hosts": f"{_bracketed(self.host)}:{self.port}", "max_connections": "64"},
                 "auth": {
                     "type": "htpasswd",
                     "htpasswd_filename": str(self._folder / "users"),
@@ -59,7 +68,7 @@ class CalendarServer:
             target=server.serve, args=(settings, self._stopped), daemon=True, name="radicale"
         )
         self._thread.start()
-        _wait_for(self.host, self.port)
+        _wait_for(_HERE.get(self.host, self.host), self.port)
 
     def stop(self) -> None:
         """End the server and its thread."""
@@ -85,9 +94,14 @@ class CalendarServer:
                 properties.write_text(json.dumps(told), "utf-8")
 
 
+def _bracketed(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
+
+
 def _free_port(host: str) -> int:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
-        with socket.create_server((host, 0)) as found:
+        with socket.create_server((host, 0), family=family) as found:
             port: int = found.getsockname()[1]
     except OSError as error:
         raise ConfigError(f"cannot listen there: {error.strerror}", key="--listen") from error

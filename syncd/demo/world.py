@@ -104,6 +104,8 @@ def _tell(result: BridgeResult) -> None:
 
 def _introduce(server: CalendarServer, passwords: dict[str, str], settings: Settings) -> None:
     _out.print(f"\nThe calendars are at {server.url} (any CalDAV client: Thunderbird, a phone):")
+    if server.is_open:
+        _out.print(f"(It listens on every address of this machine, port {server.port}.)")
     for user, password in passwords.items():
         address, name = COLLEAGUES[user]
         _out.print(f"  user {user:9} password {password}   {name} <{address}>")
