@@ -242,7 +242,9 @@ class Deployment:
         try:
             found = connector.fidelity
         except (Unavailable, Unauthorized) as error:
-            log.warning("not reached", channel=channel, error=type(error).__name__, reason=str(error))
+            log.warning(
+                "not reached", channel=channel, error=type(error).__name__, reason=str(error)
+            )
             told = self.store.meta_get(name)
             return _decoded(told) if told is not None else None
         encoded = _encoded(found)

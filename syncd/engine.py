@@ -19,7 +19,7 @@ from syncd.connector import Window
 from syncd.core.belong import Moment
 from syncd.core.channel import Policy
 from syncd.core.safety import Limits
-from syncd.core.state import AppointmentId, Kind, Plan
+from syncd.core.state import AppointmentId, Plan
 from syncd.errors import ConnectorError, Unauthorized, Unavailable
 from syncd.observe import Sight, look_at, patiently, requests_of
 from syncd.pairing import Paired, pair_stored
@@ -36,6 +36,7 @@ from syncd.results import BridgeResult, ChannelResult, State
 from syncd.settling import (
     Draw,
     check,
+    count_conflicts,
     draw_up,
     hold,
     log_begun,
@@ -247,7 +248,9 @@ class Bridge:
             replace(state, failures=state.failures + 1, retry_at=at + wait, error=str(error))
         )
         result.worsen(State.FAILED, f"{target.name}: {error}")
-        log.warning("not observed", channel=target.id, error=type(error).__name__, reason=str(error))
+        log.warning(
+            "not observed", channel=target.id, error=type(error).__name__, reason=str(error)
+        )
 
     def _work(self, cycle: str, emptied: set[str], result: BridgeResult) -> None:
         rounds = 0
@@ -328,7 +331,9 @@ class Bridge:
             if carried and self._around.stop.is_set():
                 break
             tasks = self._commit(cycle, plans, now)
-            _count_conflicts(plans, result_by_name)
+            for name, count in count_conflicts(plans).items():
+                if name in result_by_name:
+                    result_by_name[name].conflicts += count
             carried.update(plan.id for plan in plans)
             self._writer.write(tasks, self.targets, self.name, outcome)
         if not draw.writes:
@@ -392,12 +397,3 @@ class Bridge:
 
 def _backs_off(state: ChannelState | None, at: datetime) -> bool:
     return state is not None and state.retry_at is not None and state.retry_at > at
-
-
-def _count_conflicts(plans: Sequence[Plan], by_name: Mapping[str, ChannelResult]) -> None:
-    for plan in plans:
-        for record in plan.records:
-            if record.kind is Kind.CONFLICT:
-                for channel, value in record.claims:
-                    if value != record.value and channel in by_name:
-                        by_name[channel].conflicts += 1

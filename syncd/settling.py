@@ -233,6 +233,16 @@ def _again(plan: Plan, policy: Policy, moment: Moment) -> datetime | None:
     return moment.now + DAY if rows and (last is None or last >= moment.end) else None
 
 
+def count_conflicts(plans: Iterable[Plan]) -> Counter[str]:
+    """By channel, how many of its values lost a conflict."""
+    lost: Counter[str] = Counter()
+    for plan in plans:
+        for record in plan.records:
+            if record.kind is Kind.CONFLICT:
+                lost.update(name for name, value in record.claims if value != record.value)
+    return lost
+
+
 def set_fights_aside(
     store: Store, bridge: str, policy: Policy, plans: Iterable[Plan], now: datetime
 ) -> int:

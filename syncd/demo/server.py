@@ -51,7 +51,10 @@ class CalendarServer:
         settings.update(
             {
                 # The default of 8 would keep the writers of three calendars waiting for each other.
-                "server": {"hosts": f"{_bracketed(self.host)}:{self.port}", "max_connections": "64"},
+                "server": {
+                    "hosts": f"{_bracketed(self.host)}:{self.port}",
+                    "max_connections": "64",
+                },
                 "auth": {
                     "type": "htpasswd",
                     "htpasswd_filename": str(self._folder / "users"),

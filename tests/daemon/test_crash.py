@@ -15,7 +15,7 @@ from tests.office import Desk, Office
 from tests.servers import Server
 
 VISITS = int(os.environ.get("SYNCD_CRASH_VISITS", "300"))
-ROUNDS = int(os.environ.get("SYNCD_CRASH_ROUNDS", "5"))
+ROUNDS = int(os.environ.get("SYNCD_CRASH_ROUNDS", "1"))
 KILLS = 4
 
 

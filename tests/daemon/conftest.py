@@ -1,0 +1,80 @@
+"""``syncd run`` as a process: its log lines are read while it runs."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from tests.office import Office
+
+PATIENCE = 90.0
+"""Seconds until a test gives up; what is waited for takes one or two."""
+
+
+def wait_for(condition: Callable[[], object]) -> bool:
+    """Whether ``condition`` comes true."""
+    end = time.monotonic() + PATIENCE
+    while time.monotonic() < end:
+        if condition():
+            return True
+        time.sleep(0.1)
+    return False
+
+
+class Running:
+    """A daemon. ``lines``: what it has logged so far."""
+
+    def __init__(self, office: Office) -> None:
+        self.office = office
+        self.lines: list[str] = []
+        self.process = subprocess.Popen(
+            office.command("run"),
+            env=office.environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            cwd=office.folder,
+        )
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def _read(self) -> None:
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            self.lines.append(line.rstrip("\n"))
+
+    def said(self, *words: str) -> bool:
+        """Whether a line with all these words comes."""
+        return wait_for(lambda: any(all(w in line for w in words) for line in self.lines[:]))
+
+    def told(self) -> list[dict[str, Any]]:
+        """Every line, parsed."""
+        return [json.loads(line) for line in self.lines]
+
+    def end(self, with_signal: signal.Signals = signal.SIGTERM) -> tuple[int, float]:
+        """Exit code, and how many seconds the end took."""
+        began = time.monotonic()
+        self.process.send_signal(with_signal)
+        code = self.process.wait(60)
+        took = time.monotonic() - began
+        self._reader.join(10)
+        return code, took
+
+
+@contextmanager
+def daemon(office: Office) -> Iterator[Running]:
+    """``syncd run`` until the block ends."""
+    running = Running(office)
+    try:
+        assert running.said("started"), running.lines
+        yield running
+    finally:
+        if running.process.poll() is None:
+            running.process.kill()
+            running.process.wait()
