@@ -74,13 +74,14 @@ class Deployment:
     ) -> None:
         self.settings, self.store = settings, store
         self._plugins = {each.connector: find(each.connector) for each in settings.systems.values()}
+        stop = stop or Event()
         self._around = Surroundings(
             store=store,
-            pool=pool or ThreadPool(self._limits()),
+            pool=pool or ThreadPool(self._limits(), stop=stop),
             clock=clock,
             sleep=sleep,
             new_id=new_id,
-            stop=stop or Event(),
+            stop=stop,
             retry_first=retry_first,
         )
         self._connectors: dict[tuple[str, str], Connector] = {}

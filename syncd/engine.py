@@ -26,6 +26,7 @@ from syncd.pairing import Paired, pair_stored
 from syncd.plans import Plans, linked
 from syncd.pool import Job, Pool
 from syncd.preparing import (
+    BACKOFF_MOST,
     forget_read_otherwise,
     mark_all_due,
     prepare,
@@ -51,7 +52,6 @@ ROUNDS = 5
 """Settling and writing are repeated within a cycle so often, where a write was stale."""
 
 BACKOFF_FIRST = timedelta(seconds=10)
-BACKOFF_MOST = timedelta(minutes=10)
 
 STOP_ALL = "writing-stopped"
 """The store's flag that stops all writing of the installation."""

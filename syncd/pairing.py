@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from sys import intern
 
 from syncd.core.belong import Moment
 from syncd.core.channel import Direction, Policy
@@ -108,7 +109,7 @@ def _unpaired(item: Observed) -> Unpaired:
 
 
 def _bare(item: Observed) -> str:
-    return item.channel.split("/", 1)[1]
+    return intern(item.channel.split("/", 1)[1])
 
 
 def _known(

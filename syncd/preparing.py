@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import structlog
 
@@ -15,6 +15,9 @@ from syncd.core.paths import diff, path_text
 from syncd.errors import Rejected
 from syncd.store import ChannelState, Store
 from syncd.target import Target
+
+BACKOFF_MOST = timedelta(minutes=10)
+"""The longest wait of our own for a channel that fails; a server may ask for more."""
 
 log = structlog.get_logger("syncd.preparing")
 
@@ -44,7 +47,7 @@ def prepare(
             store.forget_channel(state.channel)
     found = Remembered()
     for target in targets:
-        _prepare_channel(store, target, found)
+        _prepare_channel(store, target, found, now)
     open_ids = {id for id, _, _ in store.begun(bridge)}
     store.mark_due(bridge, open_ids, now)
     return found
@@ -86,13 +89,17 @@ def forget_read_otherwise(store: Store, targets: Sequence[Target]) -> None:
             store.meta_set(f"reread:{target.id}", "")
 
 
-def _prepare_channel(store: Store, target: Target, found: Remembered) -> None:
+def _prepare_channel(store: Store, target: Target, found: Remembered, now: datetime) -> None:
     fingerprint = target.fingerprint()
     state = store.channel_state(target.id)
     if store.meta_get(f"contacted:{target.id}") and state is not None:
         found.contacted.add(target.name)
     if store.meta_get(f"emptied:{target.id}"):
         found.emptied.add(target.name)
+    if state is not None and state.retry_at is not None and state.retry_at <= now + BACKOFF_MOST:
+        # Whoever starts syncd anew has mended something: only what a server asked for stands.
+        state = replace(state, retry_at=None)
+        store.save_channel_state(state)
     if state is None:
         store.save_channel_state(ChannelState(target.id, fingerprint=fingerprint))
     elif state.fingerprint != fingerprint:

@@ -31,7 +31,9 @@ from syncd.write import ASIDE_FOR
 
 DAY = timedelta(hours=24)
 HOUR = timedelta(hours=1)
-CHUNK = 500
+CHUNK = 200
+"""So many appointments are settled, stored and written at a time."""
+
 FIGHT_LIMIT = 3
 """So often in a day we write over what somebody set, then the value is set aside (invariant 7)."""
 

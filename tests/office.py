@@ -109,7 +109,7 @@ class Office:
                 f"[systems.{desk.name}-dav]",
                 'connector = "caldav"',
                 f'url = "{_whole(desk)}"',
-                'timeout = 20',
+                "timeout = 20",
             ]
             if desk.server.username:
                 lines.append(f'username = "{desk.server.username}"')

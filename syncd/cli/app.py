@@ -5,6 +5,7 @@ from __future__ import annotations
 import getpass
 import os
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,6 +21,7 @@ from syncd.config import ConfigErrors, LogLevel, Settings, find_config, load, te
 from syncd.daemon import Daemon, Deployment, new_appointment_id, now_utc
 from syncd.errors import ConfigError, SyncdError
 from syncd.lock import StoreLock
+from syncd.pool import THREADS
 from syncd.results import Exit, exit_code
 from syncd.store import Store
 
@@ -90,6 +92,11 @@ def run(config: Config = None, json: Json = False) -> None:
     """The daemon: polls every system until SIGTERM; SIGHUP reads the configuration again."""
     _settings(config, daemon=True)
     Daemon(_path(config)).run()
+    if any(thread.name.startswith(THREADS) for thread in threading.enumerate()):
+        # A server that hangs has a thread that Python would wait for; all is stored and closed.
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(Exit.CONVERGED)
 
 
 @app.command()

@@ -138,13 +138,16 @@ class _Pairing:
         return False
 
     def _named(self, each: Unpaired) -> tuple[AppointmentId, Slot] | None:
-        copy = each.copy
-        if copy.marker is not None and copy.marker.appointment in self.known.agreements:
-            return copy.marker.appointment, copy.marker.slot
+        copy, marker = each.copy, each.copy.marker
+        ids = self.known.by_uid.get(copy.uid or "", frozenset())
+        if marker is not None and marker.appointment in self.known.agreements:
+            # A duplicate keeps the marker of its original, but has a UID of its own.
+            own = ids if marker.appointment not in ids else frozenset()
+            free = [id for id in own if (id, (each.channel, WHOLE)) not in self.taken]
+            return (min(free), WHOLE) if free else (marker.appointment, marker.slot)
         by_key = self.known.by_key.get((each.channel, copy.key))
         if by_key is not None:
             return by_key
-        ids = self.known.by_uid.get(copy.uid or "", frozenset())
         return (min(ids), WHOLE) if ids else None
 
     def _join(self, each: Unpaired, id: AppointmentId, slot: Slot) -> bool:

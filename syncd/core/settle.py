@@ -22,6 +22,7 @@ from syncd.core.claims import (
 )
 from syncd.core.decide import Court, Decision
 from syncd.core.draft import Draft, own_path
+from syncd.core.dropped import edits_of_dropped
 from syncd.core.existence import ENDED_RULE, STATUS, deletions, is_cancelling, judge, revive
 from syncd.core.model import Status, Value
 from syncd.core.owe import Owing, nothing_left
@@ -160,6 +161,7 @@ def _merged(
         else:
             _drop(decision, draft)
     _close_questions(draft, agreement, heres, decisions)
+    draft.records += edits_of_dropped(decisions, draft.appointment, agreement)
     _occurrences_gone(heres, draft, agreement, moment)
     return draft
 

@@ -233,6 +233,16 @@ def _decode_overrides(data: Json) -> tuple[tuple[str, Override], ...]:
     return tuple((key, _decode_override(override)) for key, override in data)
 
 
+@lru_cache(maxsize=512)
+def _shared(values: tuple[Any, ...]) -> frozenset[Any]:
+    """Equal sets once: most appointments have the same few tags and reminders."""
+    return frozenset(values)
+
+
+def _decode_set(data: Json) -> frozenset[Any]:
+    return _shared(tuple(data))
+
+
 def _decode_pairs(data: Json) -> tuple[tuple[str, str], ...]:
     return tuple((key, value) for key, value in data)
 
@@ -247,9 +257,9 @@ _FIELD_CODERS: dict[str, tuple[_Coder, _Coder]] = {
     "organizer": (_encode_person, _decode_person),
     "attendees": (_encode_attendees, _decode_attendees),
     "customer": (_encode_customer, _decode_customer),
-    "resources": (sorted, frozenset),
-    "tags": (sorted, frozenset),
-    "reminders": (sorted, frozenset),
+    "resources": (sorted, _decode_set),
+    "tags": (sorted, _decode_set),
+    "reminders": (sorted, _decode_set),
     "recurrence": (_encode_recurrence, _decode_recurrence),
     "overrides": (_encode_overrides, _decode_overrides),
     "custom": (list, _decode_pairs),

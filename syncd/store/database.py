@@ -37,7 +37,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import ArgumentError, DatabaseError, SQLAlchemyError
 
 from syncd.errors import ConfigError
-from syncd.store.schema import VERSIONS
+from syncd.store.schema import VERSIONS, metadata, version
 
 BUSY_TIMEOUT = 30.0
 """Seconds that a transaction waits for another process's."""
@@ -233,8 +233,11 @@ def _migrate(database: Database, *, create: bool) -> None:
     with database.write() as connection:
         if connection.dialect.name == "postgresql":
             connection.execute(text(f"SELECT pg_advisory_xact_lock({_MIGRATION_LOCK})"))
-        if _version(connection) != VERSIONS[-1]:
-            _upgrade(connection)
+        there = _version(connection)
+        if there is None:
+            _make(connection)
+        elif there != VERSIONS[-1]:
+            upgrade(connection)
 
 
 def _version(connection: Connection) -> str | None:
@@ -252,8 +255,16 @@ def _version(connection: Connection) -> str | None:
     return None if version is None else str(version)
 
 
-def _upgrade(connection: Connection) -> None:
-    # Imported here: only a new or an older store needs it, and it takes a while to load.
+def _make(connection: Connection) -> None:
+    """Today's tables, as the migrations would make them (a test compares the two)."""
+    metadata.create_all(connection)
+    version.create(connection)
+    connection.execute(version.insert().values(version_num=VERSIONS[-1]))
+
+
+def upgrade(connection: Connection) -> None:
+    """Run the migrations that are missing, from the first one on if there are no tables."""
+    # Imported here: only an older store needs it, and it takes time and memory.
     from alembic import command
     from alembic.config import Config
 

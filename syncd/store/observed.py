@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from sys import intern
 from typing import Any
 
 from sqlalchemy import (
@@ -244,15 +245,16 @@ class Observations:
             .values(**values)
         )
         with self._database.write() as connection:
-            connection.execute(statement, places)
+            for part in chunks(places):
+                connection.execute(statement, part)
 
 
 def item_of(row: Row[Any]) -> Observed:
     """The item in a row."""
     return Observed(
-        row.channel,
+        intern(row.channel),
         row.key,
-        row.state,
+        intern(row.state),
         copy_of(row),
         row.at,
         row.before,

@@ -90,9 +90,7 @@ def _question(office: Office, call: Call) -> str:
     ("words", "title"),
     [(["--take", "alice"], "aus dem Kalender"), (["--value", "下午三点"], "下午三点")],
 )
-def test_a_question_is_answered(
-    office: Office, call: Call, words: list[str], title: str
-) -> None:
+def test_a_question_is_answered(office: Office, call: Call, words: list[str], title: str) -> None:
     """The answer goes to every channel, the question is gone."""
     id = _question(office, call)
     assert call("resolve", id, *words).code == 0

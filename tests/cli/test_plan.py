@@ -52,7 +52,8 @@ def test_plan_for_people_is_a_summary_first(office: Office, call: Call) -> None:
     """The table comes first and fits eighty columns; then each write has a line."""
     office.visits(3)
     lines = call("plan").out.splitlines()
-    assert lines[0].split()[1:] == ["channel", "linked", "created", "changed", "removed", "doubtful"]
+    words = ["channel", "linked", "created", "changed", "removed", "doubtful"]
+    assert lines[0].split()[1:] == words
     assert lines[1].split() == ["alice", "0", "3", "0", "0", "0"]
     assert sum(line.startswith("alice: create ") for line in lines) == 3
     assert all(len(line) <= 80 for line in lines[:2])

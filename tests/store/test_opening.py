@@ -18,17 +18,38 @@ from alembic.script import ScriptDirectory
 from syncd.errors import ConfigError
 from syncd.lock import StoreLock
 from syncd.store import Store
-from syncd.store.database import open_database
+from syncd.store.database import open_database, parse_url, upgrade
 from syncd.store.schema import VERSIONS, metadata
 from tests.store.given import CAL, NOW, after, copy, look
 
 
+def migrated(url: str) -> sa.Engine:
+    """A database whose tables the migrations made, one after the other."""
+    engine = sa.create_engine(parse_url(url))
+    with engine.begin() as connection:
+        upgrade(connection)
+    return engine
+
+
+def as_expected(connection: sa.Connection) -> None:
+    context = MigrationContext.configure(connection, opts={"compare_type": True})
+    assert compare_metadata(context, metadata) == []
+    assert context.get_current_revision() == VERSIONS[-1]
+
+
 def test_migrations_make_what_the_code_expects(url: str) -> None:
+    engine = migrated(url)
+    with engine.connect() as connection:
+        as_expected(connection)
+    engine.dispose()
+
+
+def test_a_new_store_is_as_if_it_had_been_migrated(url: str) -> None:
+    """Its tables are made at once, without loading Alembic."""
     database = open_database(url)
-    with database.read() as connection:
-        context = MigrationContext.configure(connection, opts={"compare_type": True})
-        assert compare_metadata(context, metadata) == []
-        assert context.get_current_revision() == VERSIONS[-1]
+    with database.write() as connection:
+        as_expected(connection)
+        upgrade(connection)
     database.close()
 
 
@@ -46,16 +67,15 @@ def repr_indexes(engine: sa.Engine, name: str) -> list[tuple[str, list[str | Non
 
 def test_partial_indexes_are_those_of_the_code(tmp_path: Path) -> None:
     """Alembic does not compare their conditions."""
-    open_database(f"sqlite:///{tmp_path / 'migrated.db'}").close()
+    migrated_engine = migrated(f"sqlite:///{tmp_path / 'migrated.db'}")
     direct = sa.create_engine(f"sqlite:///{tmp_path / 'direct.db'}")
     metadata.create_all(direct)
-    migrated = sa.create_engine(f"sqlite:///{tmp_path / 'migrated.db'}")
     for name in metadata.tables:
-        assert repr_indexes(migrated, name) == repr_indexes(direct, name)
-        ours, theirs = sa.inspect(migrated), sa.inspect(direct)
+        assert repr_indexes(migrated_engine, name) == repr_indexes(direct, name)
+        ours, theirs = sa.inspect(migrated_engine), sa.inspect(direct)
         assert ours.get_foreign_keys(name) == theirs.get_foreign_keys(name)
     direct.dispose()
-    migrated.dispose()
+    migrated_engine.dispose()
 
 
 def test_the_code_knows_every_migration() -> None:

@@ -168,9 +168,7 @@ def _many(world: World, number: int = 12) -> None:
     ],
     ids=["cut", "forbidden", "no report", "not found", "unauthorized"],
 )
-def test_trace_27_what_is_not_seen_is_not_deleted(
-    make: Callable[..., World], fault: Fault
-) -> None:
+def test_trace_27_what_is_not_seen_is_not_deleted(make: Callable[..., World], fault: Fault) -> None:
     """Invariant 4: a broken listing deletes nothing, the others go on, what was missed follows."""
     world = make("cal", "cal2")
     _many(world)

@@ -38,9 +38,7 @@ def _killed_after_accepted(world: World, method: str = "PUT") -> None:
 
 
 @EITHER
-def test_trace_10_killed_after_the_server_accepted(
-    make: Callable[..., World], rules: str
-) -> None:
+def test_trace_10_killed_after_the_server_accepted(make: Callable[..., World], rules: str) -> None:
     """Invariant 10: 11:00 in the calendar is our own, so the source's 12:00 goes everywhere."""
     world = make("cal", "cal2", rules=rules)
     world.add_visit()
@@ -76,7 +74,7 @@ def test_trace_11_an_edit_of_the_very_field_we_wrote(world: World) -> None:
 
 def test_trace_12_servers_that_rewrite_the_body(world: World) -> None:
     """Both servers keep bodies of their own making: one write each, the CRM keeps its blanks."""
-    notes = "  vorn und hinten  \n\n带上样品；\\n \"Angebot\", 100 % \n"
+    notes = '  vorn und hinten  \n\n带上样品；\\n "Angebot", 100 % \n'
     world.change(notes=notes, subject="Titel mit  zwei Leerzeichen ")
     result = world.converge()
     assert {c.name: written(c) for c in result.channels} == {"crm": 0, "cal": 1, "cal2": 1}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime
+from pathlib import Path
 
 from tests.wire.world import TITLE, World, at, utc
 
@@ -22,9 +23,7 @@ def test_trace_30_first_contact_of_a_filled_crm_and_a_filled_calendar(
             "cal", file, summary="Inspektion", dtstart=utc(8, day=1), dtend=utc(9, day=1)
         )
     world.add_visit(subject="nur im CRM", starts_at=at(8, day=2), ends_at=at(9, day=2))
-    world.add_event(
-        "cal", "c.ics", summary="仅在日历", dtstart=utc(8, day=3), dtend=utc(9, day=3)
-    )
+    world.add_event("cal", "c.ics", summary="仅在日历", dtstart=utc(8, day=3), dtend=utc(9, day=3))
     assert world.converge().state == "conflicts"
     assert world.counts() == {"crm": 5, "cal": 5}
     assert len(world.store.doubts()) == 4
@@ -150,3 +149,32 @@ def test_trace_30_a_doubt_ends_when_its_twin_is_deleted(make: Callable[..., Worl
     world.change(1, subject="verknüpft")
     world.converge()
     assert world.everywhere("title") == {"verknüpft"}
+
+
+def test_trace_17_the_full_title_survives_a_lost_store(make: Callable[..., World]) -> None:
+    """The CRM cuts titles at 12; with the store gone the calendar's full title stays
+    (invariant 8), and a cut one that a person mends there keeps its tail elsewhere (trace 18)."""
+    world = make("cal", "cal2")
+    shipped = (Path(__file__).parents[2] / "mappings" / "visits.toml").read_text("utf-8")
+    folder = world.office.folder / "mappings"
+    folder.mkdir()
+    cut = shipped.replace("[fields]", "[lengths]\ntitle = 12\n\n[fields]")
+    (folder / "visits.toml").write_text(cut, "utf-8")
+    world.restart()
+    world.sync()
+    world.add_event("cal", "visit.ics", summary="Vizit Mueller GmbH & Söhne")
+    world.converge()
+    assert world.row()["subject"] == "Vizit Muelle"
+    world.close()
+    for path in world.office.folder.glob("state.db*"):
+        path.unlink()
+    world.open()
+    world.converge()
+    assert world.row()["subject"] == "Vizit Muelle"
+    assert world.desks["cal"].titles() == ["Vizit Mueller GmbH & Söhne"]
+    assert world.counts() == {"crm": 1, "cal": 1, "cal2": 1}
+    world.change(subject="Visit Muelle")
+    world.converge()
+    assert world.row()["subject"] == "Visit Muelle"
+    for desk in world.desks.values():
+        assert desk.titles() == ["Visit Mueller GmbH & Söhne"]

@@ -149,3 +149,40 @@ def test_trace_45_a_rival_tool_is_set_aside(world: World) -> None:
     world.edit("cal2", dtstart=utc(16))
     world.sync()
     assert world.everywhere("start") == {at(16)}
+
+
+@pytest.mark.parametrize("restarted", [False, True])
+def test_a_channel_that_lists_nothing_holds_until_it_is_approved(
+    make: Callable[..., World], restarted: bool
+) -> None:
+    """Whatever the limits allow: the second look, and one after a restart, hold as the first."""
+    world = _filled(make, 12)
+    world.configure(extra='limits = { deletes = "100%" }')
+    for path in world.desks["cal"].items():
+        world.delete("cal", path)
+    for _ in range(3):
+        assert world.sync().state == "held"
+        if restarted:
+            world.restart()
+    assert _cancelled(world) == 0
+    assert world.counts()["cal2"] == 12
+    _approve(world)
+    world.converge()
+    assert _cancelled(world) == 12
+
+
+def test_a_calendar_that_is_emptied_and_filled_again(make: Callable[..., World]) -> None:
+    """A server restores its backup: the hold is over, and a later deletion is one again."""
+    world = _filled(make, 12)
+    world.configure(extra='limits = { deletes = "100%" }')
+    bodies = world.desks["cal"].items()
+    for path in bodies:
+        world.delete("cal", path)
+    assert world.sync().state == "held"
+    for path, body in bodies.items():
+        world.desks["cal"].server.put("", path, body)
+    world.converge()
+    assert world.store.holds(HoldState.OPEN) == []
+    world.delete("cal", next(iter(bodies)))
+    world.converge()
+    assert _cancelled(world) == 1

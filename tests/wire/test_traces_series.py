@@ -177,9 +177,7 @@ def test_trace_40_the_horizon_moves_on_day_by_day(make: Callable[..., World]) ->
     world.office.config.write_text(text.replace("[daemon]", short), "utf-8")
     world.restart()
     world.sync()
-    world.add_event(
-        "cal", "t.ics", dtstart=local(), dtend=local(hour=10), rrule={"FREQ": "DAILY"}
-    )
+    world.add_event("cal", "t.ics", dtstart=local(), dtend=local(hour=10), rrule={"FREQ": "DAILY"})
     world.converge()
     first = {row["id"] for row in world.rows()}
     for day in range(1, 4):

@@ -14,7 +14,8 @@ from sqlalchemy import Connection
 from syncd import daemon
 from syncd.config import load
 from syncd.connector import Collection, Connector, Manifest, Plugin, System
-from syncd.core.state import AppointmentId, Record
+from syncd.core.model import Appointment
+from syncd.core.state import AppointmentId, Key, Record
 from syncd.errors import ConnectorError
 from syncd.pool import Job, SerialPool
 from syncd.store import Store
@@ -106,6 +107,7 @@ class Deployed:
 
     def __init__(self, stage: Stage, folder: Path) -> None:
         self._stage, self._points, self._cycles = stage, Points(), 0
+        self._backed_up = 0
         self._state, self._backup = folder / "state.db", folder / "backup.db"
         self._config = folder / "syncd.toml"
         self._config.write_text(configuration(stage.company), encoding="utf-8")
@@ -129,6 +131,7 @@ class Deployed:
         self._cycles += 1
         if self._cycles % BACKUP_EVERY == 0:
             _copy(self._state, self._backup)
+            self._backed_up = len(self._stage.oracle.calm) + 1  # this cycle is not counted yet
 
     def kill_at(self, step: int) -> None:
         """The next cycle dies at its ``step``-th point."""
@@ -137,13 +140,26 @@ class Deployed:
     def restart(self, backup: bool = False) -> None:
         """Start anew; from the last backup, if there is one."""
         self._store.close()
-        if backup and self._backup.exists():
+        backup = backup and self._backup.exists()
+        if backup:
             _copy(self._backup, self._state)
         self._store, self._daemon = self._start()
+        if backup:
+            self._stage.oracle.restored(self._backed_up, self._copies())
 
     def records(self) -> Iterable[tuple[AppointmentId, Record]]:
         """All of history."""
         return [(entry.appointment, entry.record) for entry in self._store.history()]
+
+    def _copies(self) -> dict[tuple[str, Key], Appointment | None]:
+        """By channel and key, what the store knows of its copies; ``None`` if only an answer."""
+        found: dict[tuple[str, Key], Appointment | None] = {}
+        for case in self._store.cases("world", self._store.agreement_ids("world")):
+            copies = case.agreement.copies if case.agreement is not None else {}
+            found |= {(each.write.channel, each.key): None for each in case.intents if each.key}
+            for (channel, _), settled in copies.items():
+                found[channel, settled.copy.key] = settled.copy.reads
+        return found
 
     def close(self) -> None:
         """Let go of the store."""

@@ -7,7 +7,7 @@ the same thing.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from syncd.core.fidelity import Fidelity, project_value
@@ -59,13 +59,14 @@ class Plant:
 
 @dataclass(slots=True)
 class Ending:
-    """``token`` was deleted or cancelled after cycle ``look`` and so many ``edits``.
+    """``token`` was deleted or cancelled under ``key``, after cycle ``look`` and so many ``edits``.
 
     ``contested``: an edit stood or stands against it.
     """
 
     token: Token
     channel: str
+    key: Key
     look: int
     edits: int
     contested: bool
@@ -111,7 +112,7 @@ class Oracle:
         self._note(channel, token, ("recurrence",), before.recurrence, after.recurrence)
         self.cuts[token] = min(cut, self.cuts.get(token, cut))
 
-    def ended(self, channel: str, token: Token, shown: Appointment) -> None:
+    def ended(self, channel: str, token: Token, key: Key, shown: Appointment) -> None:
         """The whole appointment was deleted or cancelled where it read as ``shown``."""
         unseen = any(
             (edit.look >= len(self.calm) - 1 and edit.channel != channel)
@@ -119,12 +120,12 @@ class Oracle:
             for edit in self.edits
             if edit.token == token and not self.is_superseded(edit)
         )
-        self._end(token, channel, contested=unseen)
+        self._end(token, channel, key, contested=unseen)
 
     def put_back(self, token: Token) -> None:
         """A deleted item came back: whether it lives is for the rules."""
         if not any(ending.token == token for ending in self.endings):
-            self._end(token, "", contested=True)
+            self._end(token, "", "", contested=True)
         self._contest(token)
 
     def purged(self, channel: str, tokens: Iterable[Token]) -> None:
@@ -146,6 +147,17 @@ class Oracle:
     def looked(self, *, calm: bool) -> None:
         """A cycle has ended; ``calm``: nothing was broken meanwhile."""
         self.calm.append(calm)
+
+    def restored(self, looks: int, known: Mapping[tuple[str, Key], Appointment | None]) -> None:
+        """A backup from after so many cycles is used, in which there are these ``known`` copies.
+
+        Nobody can tell that a copy is gone of which no store and no other copy tells, nor that it
+        went after an edit that it did not show at the time of the backup: where it ended since,
+        its appointment may live.
+        """
+        for ending in self.endings:
+            if ending.look >= looks and not self._is_told(ending, known):
+                ending.contested = True
 
     def recorded(self, records: Iterable[tuple[AppointmentId, Record]]) -> None:
         """Keep what history says, also for when the state is lost."""
@@ -202,19 +214,34 @@ class Oracle:
         rested = all(not edit.look - CALM_LOOKS < e.look < edit.look for e in rivals)
         return len(around) == CALM_LOOKS + 1 and all(around) and rested
 
+    def _is_told(self, ending: Ending, known: Mapping[tuple[str, Key], Appointment | None]) -> bool:
+        """Whether a copy that ended was ``known``, with all edits that others had made."""
+        place = (ending.channel, ending.key)
+        held = known.get(place)
+        if held is None:
+            return place in known
+        return all(
+            self.agree(edit, value_in(held, "", edit.path), ending.channel)
+            for edit in self.edits[: ending.edits]
+            if edit.token == ending.token
+            and edit.channel != ending.channel
+            and not self.is_superseded(edit)
+        )
+
     def _took_along(self, ending: Ending, edit: Edit) -> bool:
-        """Whether an edit was never shown: its own channel deleted the item before a look."""
-        same = (ending.token, ending.channel, ending.look) == (edit.token, edit.channel, edit.look)
-        return same and ending.edits > edit.number
+        """Whether an edit may never have been seen: its own channel deleted the item before an
+        undisturbed look."""
+        same = (ending.token, ending.channel) == (edit.token, edit.channel)
+        return same and ending.edits > edit.number and not any(self.calm[edit.look : ending.look])
 
     def _note(self, channel: str, token: Token, path: Path, before: Value, after: Value) -> None:
         self._contest(token)
         number = len(self.edits)
         self.edits.append(Edit(number, len(self.calm), channel, token, path, before, after))
 
-    def _end(self, token: Token, channel: str, *, contested: bool) -> None:
+    def _end(self, token: Token, channel: str, key: Key, *, contested: bool) -> None:
         looks, edits = len(self.calm), len(self.edits)
-        self.endings.append(Ending(token, channel, looks, edits, contested))
+        self.endings.append(Ending(token, channel, key, looks, edits, contested))
 
     def _contest(self, token: Token) -> None:
         for ending in self.endings:

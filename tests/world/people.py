@@ -207,6 +207,9 @@ def _duplicate(step: Act, desk: Desk, key: Key, system: MemorySystem, oracle: Or
     twin = system.person_duplicate(key, lambda held: replace(held, title=title))
     oracle.born(step.other, desk.name, oracle.sort_of(step.token))
     oracle.copied(desk.name, key, twin)
+    made = system.reads(twin)
+    if made.status is Status.CANCELLED:  # a duplicate of what is cancelled is cancelled, too
+        oracle.ended(desk.name, step.other, twin, made)
 
 
 def _move_key(step: Act, desk: Desk, key: Key, system: MemorySystem, oracle: Oracle) -> None:
@@ -225,7 +228,7 @@ def _delete(step: Act, desk: Desk, key: Key, system: MemorySystem, oracle: Oracl
         return
     shown = system.reads(key)
     system.person_delete(key)
-    oracle.ended(desk.name, step.token, shown)
+    oracle.ended(desk.name, step.token, key, shown)
 
 
 def _cancel(step: Act, desk: Desk, key: Key, system: MemorySystem, oracle: Oracle) -> None:
@@ -233,7 +236,7 @@ def _cancel(step: Act, desk: Desk, key: Key, system: MemorySystem, oracle: Oracl
         return
     shown = system.reads(key)
     system.person_edit(key, lambda held: replace(held, status=Status.CANCELLED))
-    oracle.ended(desk.name, step.token, shown)
+    oracle.ended(desk.name, step.token, key, shown)
 
 
 def _put_back(step: Act, system: MemorySystem, oracle: Oracle) -> None:

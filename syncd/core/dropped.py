@@ -1,0 +1,55 @@
+"""Occurrences that a series no longer has, although somebody else has just edited them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from syncd.core.claims import Claim
+from syncd.core.decide import Decision
+from syncd.core.model import Appointment, Value
+from syncd.core.paths import DELETED, Path, get
+from syncd.core.state import Agreement, ChannelName, Kind, Record
+
+
+def edits_of_dropped(
+    decisions: Sequence[Decision], merged: Appointment, agreement: Agreement
+) -> list[Record]:
+    """A conflict for each value of a dropped occurrence that its dropper had not seen.
+
+    Both are decided on their own; the values of what does not take place are shown nowhere,
+    and would be lost without a record (invariant 2).
+    """
+    records: list[Record] = []
+    for decision in decisions:
+        path, winner = decision.path, decision.winner
+        if path[0] != "overrides" or path[2] != DELETED or winner is None:
+            continue
+        if not get(merged, path) or get(agreement.appointment, path):
+            continue
+        for place, channel, value in _unseen(winner, decisions, agreement):
+            claims = ((winner.channel, True), (channel, value))
+            note = "occurrence dropped against edit"
+            records.append(
+                Record(
+                    Kind.CONFLICT, place, decision.rule, winner.channel, None, None, claims, note
+                )
+            )
+    return records
+
+
+def _unseen(
+    drop: Claim, decisions: Iterable[Decision], agreement: Agreement
+) -> Iterator[tuple[Path, ChannelName, Value]]:
+    """The values of the occurrence that ``drop`` is about, claimed now or agreed unseen by it."""
+    slot = drop.path[:2]
+    for decision in decisions:
+        if decision.path[:2] == slot and decision.path != drop.path:
+            for claim in decision.claims:
+                if claim.channel != drop.channel and not claim.agreed:
+                    yield claim.path, claim.channel, claim.value
+    if drop.here is None:
+        return
+    for path, setter in agreement.setters.items():
+        unseen = setter.channel != drop.channel and setter.at > drop.here.known_until
+        if unseen and path[:2] == slot and path != drop.path:
+            yield path, setter.channel, get(agreement.appointment, path)
