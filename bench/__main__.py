@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from bench import change, core, crm, first, idle, memory
 from bench.table import Row, show
 
+
 def settling(count: int = 20_000) -> Iterator[Row]:
     """How many appointments the core settles in a second; see :mod:`bench.core`."""
     wanted = core.policy()

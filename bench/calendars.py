@@ -78,7 +78,11 @@ def fill(server: Server, name: str, count: int) -> str:
     """
     folder = server.folder / "collections" / "collection-root" / server.username / name
     folder.mkdir(parents=True)
-    told = {"tag": "VCALENDAR", "D:displayname": name, "C:supported-calendar-component-set": "VEVENT"}
+    told = {
+        "tag": "VCALENDAR",
+        "D:displayname": name,
+        "C:supported-calendar-component-set": "VEVENT",
+    }
     (folder / ".Radicale.props").write_text(json.dumps(told), "utf-8")
     for file, text in bodies(count):
         (folder / file).write_bytes(text)

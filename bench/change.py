@@ -19,9 +19,11 @@ MOST = 2
 def run(size: int = 200) -> Iterator[Row]:
     """A changed title, a new event and a deleted one, each made in the first of three calendars."""
     names = ("a", "b", "c")
-    with radicale() as server, tempfile.TemporaryDirectory() as folder, CountingProxy(
-        server.url
-    ) as proxy:
+    with (
+        radicale() as server,
+        tempfile.TemporaryDirectory() as folder,
+        CountingProxy(server.url) as proxy,
+    ):
         wire = Wire(server.url, "alice", "x")
         paths = {name: fill(server, name, size) for name in names}
         for path in paths.values():

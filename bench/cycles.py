@@ -20,7 +20,10 @@ def main(config: Path) -> None:
     """Print a JSON object for each cycle."""
     log.configure(level=LogLevel.ERROR)
     settings = load(config, plugins.Plugins())
-    with Store.open(settings.daemon.state.reveal()) as store, Deployment(settings, store) as at_work:
+    with (
+        Store.open(settings.daemon.state.reveal()) as store,
+        Deployment(settings, store) as at_work,
+    ):
         for _ in sys.stdin:
             begun = time.perf_counter()
             result = at_work.cycle()[0]

@@ -84,12 +84,12 @@ def _beside_floor(
     return told, floors
 
 
-def _arriving(
-    one: Server, two: Server, paths: list[str], folder: Path, size: int
-) -> Iterator[Row]:
+def _arriving(one: Server, two: Server, paths: list[str], folder: Path, size: int) -> Iterator[Row]:
     """What ``syncd run`` sends, counted in front of the servers."""
     with CountingProxy(one.url) as left, CountingProxy(two.url) as right:
-        urls = [proxy.url.rstrip("/") + path for proxy, path in zip((left, right), paths, strict=True)]
+        urls = [
+            proxy.url.rstrip("/") + path for proxy, path in zip((left, right), paths, strict=True)
+        ]
         ours = Ours(folder / "counted", {"a": urls[0], "b": urls[1]})
         ours.sync()
         left.taken(), right.taken()

@@ -76,7 +76,7 @@ class _Calendar:
             etag, text = self.items[path]
             body = f"<C:calendar-data>{escape(text)}</C:calendar-data>" if data else ""
             parts.append(
-                f"<D:response><D:href>{path}</D:href><D:propstat><D:prop><D:resourcetype/>"
+                f"<D:response><D:href>{path}</D:href><D:propstat><D:prop>"
                 f"<D:getetag>{escape(etag)}</D:getetag>"
                 f"<D:getcontenttype>text/calendar</D:getcontenttype>{body}</D:prop>{_OK}"
             )
@@ -121,7 +121,9 @@ class _Handler(BaseHTTPRequestHandler):
             self._send(200 if etag else 404, found, etag)
         elif self.command == "PROPFIND":
             deep = self.headers.get("Depth") == "1"
-            self._multistatus(_own(folder) + calendar.listed(calendar.items if deep else (), data=False))
+            self._multistatus(
+                _own(folder) + calendar.listed(calendar.items if deep else (), data=False)
+            )
         else:
             self._multistatus(calendar.report(text))
 

@@ -50,7 +50,9 @@ class Wire:
         """PUT every body under a new name, so many at once."""
         headers = {"Content-Type": "text/calendar; charset=utf-8", "If-None-Match": "*"}
         with ThreadPoolExecutor(concurrency) as pool:
-            for _ in pool.map(lambda item: self.send("PUT", path + item[0], item[1], headers), items):
+            for _ in pool.map(
+                lambda item: self.send("PUT", path + item[0], item[1], headers), items
+            ):
                 pass
 
     def changes(self, path: str, token: str) -> bytes:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
+from sys import intern
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote, urlsplit
 from xml.sax.saxutils import escape
@@ -217,7 +218,7 @@ def _member(response: _Element) -> Member | None:
         status,
         normalised_etag(etag.text) if etag is not None else None,
         data.text if data is not None and data.text and data.text.strip() else None,
-        (kind.text or "") if kind is not None else "",
+        intern(kind.text or "") if kind is not None else "",
         {
             tag: child
             for tag, child in found.items()

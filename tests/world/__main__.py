@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import logging
 import shutil
+import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -58,6 +59,7 @@ def main() -> None:
         if complaints and given.shrink:
             _explain(steps, company, seed, complaints[0][:2])
     print(f"{given.last - given.first} plays, {failed} with complaints")
+    sys.exit(1 if failed else 0)
 
 
 def _explain(steps: list[Step], company: Company, seed: int, law: str) -> None:

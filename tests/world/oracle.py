@@ -156,7 +156,7 @@ class Oracle:
         its appointment may live.
         """
         for ending in self.endings:
-            if ending.look >= looks and not self._is_told(ending, known):
+            if ending.look >= looks and not self._is_told(ending, looks, known):
                 ending.contested = True
 
     def recorded(self, records: Iterable[tuple[AppointmentId, Record]]) -> None:
@@ -214,7 +214,9 @@ class Oracle:
         rested = all(not edit.look - CALM_LOOKS < e.look < edit.look for e in rivals)
         return len(around) == CALM_LOOKS + 1 and all(around) and rested
 
-    def _is_told(self, ending: Ending, known: Mapping[tuple[str, Key], Appointment | None]) -> bool:
+    def _is_told(
+        self, ending: Ending, looks: int, known: Mapping[tuple[str, Key], Appointment | None]
+    ) -> bool:
         """Whether a copy that ended was ``known``, with all edits that others had made."""
         place = (ending.channel, ending.key)
         held = known.get(place)
@@ -225,7 +227,10 @@ class Oracle:
             for edit in self.edits[: ending.edits]
             if edit.token == ending.token
             and edit.channel != ending.channel
-            and not self.is_superseded(edit)
+            and not any(
+                (e.token, e.path) == (edit.token, edit.path) and e.look < looks
+                for e in self.edits[edit.number + 1 :]
+            )
         )
 
     def _took_along(self, ending: Ending, edit: Edit) -> bool:

@@ -94,6 +94,44 @@ PLAYS: dict[str, tuple[Company, list[Step]]] = {
             Act("put back", "cal1", "t4", 16),
         ],
     ),
+    "a duplicate is moved to another key while its original is deleted": (
+        _two(0, 5, person=""),
+        [
+            *(Act("visit", "crm", "t1", 1), Cycle(), Cycle()),
+            *(Act("duplicate", "cal1", "t1", 22, "t22"), Cycle(), Cycle()),
+            *(Act("move key", "cal1", "t22", 23), Act("delete", "cal1", "t1", 24)),
+        ],
+    ),
+    "an occurrence is dropped from its series while its row is renamed": (
+        _two(1, 3, person=""),
+        [
+            *(Act("series", "cal1", "t2", 2), Cycle(), Cycle()),
+            Act("drop occurrence", "cal1", "t2", 15),
+            Act("retitle", "crm", "t2", 16),
+        ],
+    ),
+    "what is cancelled is duplicated": (
+        _two(1, 0),
+        [
+            *(Act("visit", "cal1", "t2", 2, ALICE), Cycle()),
+            *(Act("cancel", "crm", "t2", 13), Act("duplicate", "crm", "t2", 21, "t21")),
+        ],
+    ),
+    "a backup from before a visit whose record is deleted": (
+        _two(0, 4, person=""),
+        [
+            *(*FIVE, Act("visit", "cal1", "t37", 37), Cycle()),
+            *(Act("delete", "crm", "t37", 40), Restart(backup=True)),
+        ],
+    ),
+    "an edit in a calendar that is down goes with its copy": (
+        _two(0, 5, person=""),
+        [
+            *(Act("visit", "crm", "t2", 2), Cycle(), Act("invite", "cal1", "t2", 25)),
+            *(Weather("cal1", "down", True), Cycle()),
+            *(Act("delete", "cal1", "t2", 33), Act("retitle", "crm", "t2", 38)),
+        ],
+    ),
 }
 
 
