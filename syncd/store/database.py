@@ -258,7 +258,7 @@ def _version(connection: Connection) -> str | None:
 def _make(connection: Connection) -> None:
     """Today's tables, as the migrations would make them (a test compares the two)."""
     metadata.create_all(connection)
-    version.create(connection)
+    version.metadata.create_all(connection, tables=[version])
     connection.execute(version.insert().values(version_num=VERSIONS[-1]))
 
 
