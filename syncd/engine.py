@@ -170,10 +170,13 @@ class Bridge:
         prepare_all(self._store, self.name, self._list(), self.policy, self.now())
         self._prepared = True
 
-    def _observe(self, at: datetime, result: BridgeResult, *, full: bool) -> set[str]:
+    def _observe(
+        self, at: datetime, result: BridgeResult, *, full: bool, again: Collection[str] = ()
+    ) -> set[str]:
+        """Look at every channel, ``again`` also at those that are left alone for a while."""
         window = self._window(at)
         states = {target.name: self._store.channel_state(target.id) for target in self._list()}
-        able = [t for t in self._list() if not _backs_off(states[t.name], at)]
+        able = [t for t in self._list() if t.name in again or not _backs_off(states[t.name], at)]
         for target in self._list():
             if target not in able:
                 state = states[target.name]
@@ -189,13 +192,9 @@ class Bridge:
             changed = self._store.record_look(target.id, sight.look)
             if sight.emptied or target.name in self._emptied:
                 self._set_emptied(target, not self._store.count_observed(target.id))
-            if changed or sight.look.unreadable:
-                log.info(
-                    "observed",
-                    channel=target.id,
-                    changed=changed,
-                    unreadable=len(sight.look.unreadable),
-                )
+            broken = len(sight.look.unreadable)
+            if changed or broken:
+                log.info("observed", channel=target.id, changed=changed, unreadable=broken)
         for index, error in sorted(errors.items()):
             self._unseen(able[index], states[able[index].name], error, at, result)
         self._after_looks({t.name for i, t in enumerate(able) if i not in errors}, states, at)
@@ -268,6 +267,8 @@ class Bridge:
             if outcome is None or not (outcome.stale or self._store.due(self.name, self.now())):
                 return
             emptied = set()
+            if outcome.lost:
+                emptied = self._observe(self.now(), result, full=False, again=outcome.lost)
 
     def _must_wait(
         self, draw: Draw, emptied: set[str], now: datetime, result: BridgeResult

@@ -124,26 +124,28 @@ def census(
     prefix = f"{bridge}/"
     own = {name[len(prefix) :]: n for name, n in copies.items() if name.startswith(prefix)}
     deleted: Counter[str] = Counter()
-    everywhere = written = 0
+    ended: set[AppointmentId] = set()
+    written = 0
     for entry in store.writes_since(now - DAY):
         if entry.approved:
             continue
         if entry.operation in _ENDINGS:
-            everywhere += 1
+            ended.add(entry.appointment)
             if entry.channel.startswith(prefix):
                 deleted[entry.channel[len(prefix) :]] += 1
         written += entry.at >= now - HOUR and entry.channel.startswith(prefix)
     for name in own:
         own[name] += deleted[name]
-    total = sum(copies.values()) + everywhere
+    # Those that are planned to end are counted there, be it once more.
+    ended -= {id for id, write in draw.writes if is_ending(write)}
+    total = sum(store.stats().agreements.values()) + len(ended)
     begun = store.begun(bridge)
     again = [write for id, write in draw.writes if _place(id, write) in begun]
     for write in again:
         if _operation(write) in _ENDINGS:
             deleted[write.channel] = max(0, deleted[write.channel] - 1)
-            everywhere = max(0, everywhere - 1)
     written = max(0, written - len(again))
-    return Census(own, deleted, written, draw.moved, emptied, total, everywhere)
+    return Census(own, deleted, written, draw.moved, emptied, total, len(ended))
 
 
 def _place(id: AppointmentId, write: Write) -> tuple[AppointmentId, str, str]:

@@ -59,11 +59,13 @@ class Task:
 @dataclass(slots=True)
 class Outcome:
     """What became of the writes. ``down``: systems that failed, with the error. ``undone``:
-    writes (channel, appointment) that certainly were not carried out."""
+    writes (channel, appointment) that certainly were not carried out. ``lost``: channels in
+    which a copy was not where it had been; they are to be looked at before anything else."""
 
     tallies: dict[str, Tally] = field(default_factory=dict)
     down: dict[str, ConnectorError] = field(default_factory=dict)
     stale: int = 0
+    lost: set[str] = field(default_factory=set)
     undone: set[tuple[str, AppointmentId]] = field(default_factory=set)
 
     def tally(self, channel: str) -> Tally:
@@ -213,9 +215,10 @@ class Writer:
         if isinstance(fetched, ConnectorError):
             outcome.down.setdefault(target.system, fetched)
             return
-        self._store.record_fetch(
-            target.id, self._clock(), fetched.copies, fetched.gone, fetched.unreadable
-        )
+        # A key that is gone may have moved: only a look at the channel tells both at once.
+        if fetched.gone:
+            outcome.lost.add(target.name)
+        self._store.record_fetch(target.id, self._clock(), fetched.copies, (), fetched.unreadable)
 
 
 @dataclass(frozen=True, slots=True)

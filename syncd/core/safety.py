@@ -35,7 +35,7 @@ class Census:
     ``copies``: how many each has. ``deleted``: deletions and cancellations written in the last
     24 h that nobody approved; ``written``: writes of the last hour. ``moved``: copies whose time
     changed in this observation. ``emptied``: channels that list none of their copies. ``total``:
-    copies of the installation; ``total_deleted``: its deletions in the last 24 h.
+    appointments of the installation; ``total_deleted``: those that ended in the last 24 h.
     """
 
     copies: Mapping[ChannelName, int]
@@ -83,6 +83,7 @@ def refuse(
 ) -> list[Danger]:
     """Why these plans must not be written, nothing if they may. ``approved``: fingerprints."""
     endings: dict[ChannelName, int] = {}
+    ended: set[AppointmentId] = set()
     new = more = 0
     for id, write in _writes(plans):
         if fingerprint(id, write) in approved:
@@ -91,8 +92,9 @@ def refuse(
         ending = is_ending(write)
         if ending:
             endings[write.channel] = endings.get(write.channel, 0) + 1
+            ended.add(id)
         more += ending or WHEN in write.paths
-    dangers = [*_too_many(endings, census, limits)]
+    dangers = [*_too_many(endings, len(ended), census, limits)]
     if approved and more:
         # A person approved exactly what was shown: no free allowance on top of it.
         dangers.append(Danger("", f"{more} deletions or moves more than were approved"))
@@ -105,7 +107,7 @@ def refuse(
 
 
 def _too_many(
-    endings: Mapping[ChannelName, int], census: Census, limits: Limits
+    endings: Mapping[ChannelName, int], everywhere: int, census: Census, limits: Limits
 ) -> Iterable[Danger]:
     for channel, count in sorted(endings.items()):
         copies = census.copies.get(channel, 0)
@@ -117,11 +119,10 @@ def _too_many(
                 f"within 24 h (limit {allowed})"
             )
             yield Danger(channel, reason)
-    everywhere = sum(endings.values())
     allowed = max(SMALL, int(census.total * limits.deletes))
     if everywhere and everywhere + census.total_deleted > allowed:
         reason = (
-            f"{everywhere + census.total_deleted} of {census.total} copies of the installation "
+            f"{everywhere + census.total_deleted} of {census.total} appointments of all "
             f"would be deleted or cancelled within 24 h (limit {allowed})"
         )
         yield Danger("", reason)

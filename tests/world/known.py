@@ -10,6 +10,5 @@ KNOWN = {
     126: "a record duplicated and deleted within one look: cannot be told from a moved key",
     208: "a backup restored while a duplicate waits: one record too many",
     452: "one record too many after a restore",
-    493: "an appointment that lives is missing",
     2008: "an appointment that lives is missing in one calendar (50 acts)",
 }
