@@ -127,7 +127,7 @@ def _known(
     present = store.present(named)
     for id, intent in store.open_intents(bridge) if named else ():
         # A copy that we made and have not seen yet has its place, whoever duplicated it since.
-        if id in named and intent.done and intent.key:
+        if id in named and intent.done and intent.key and intent.write.base is None:
             present.setdefault((id, (intent.write.channel, intent.write.slot)), intent.key)
     agreements: Mapping[AppointmentId, Agreement] = LazyAgreements(store, named)
     if contacts:
