@@ -67,7 +67,7 @@ def _carried(what: str, cycles: Cycles, proxy: CountingProxy) -> Iterator[Row]:
     for where, names in (("where it happened", ["a"]), ("on each other channel", ["b", "c"])):
         most = max(counts[name] for name in names)
         yield Row(
-            f"one event {what}, {where}",
+            f"one event {what}: requests {where}",
             most,
             "requests",
             target=f"≤ {MOST}",

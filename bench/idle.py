@@ -38,14 +38,21 @@ def _pair(one: Server, two: Server, folder: Path, size: int, *, last: bool) -> I
         warm(wire, path)
     urls = [server.url.rstrip("/") + path for server, path in zip((one, two), paths, strict=True)]
     ours = Ours(folder / "ours", {"a": urls[0], "b": urls[1]})
-    ours.sync()
+    linking, _ = ours.sync()
     rival = Rival(folder / "rival", *urls)
-    rival.sync()
+    rival_linking = rival.sync()
+    yield Row(
+        f"two equal calendars, {size:,} events, first contact",
+        linking.seconds,
+        "s",
+        rival=rival_linking.seconds,
+        note=f"peaks: {linking.peak:.0f} MB, vdirsyncer {rival_linking.peak:.0f} MB",
+    )
     told, floors = _beside_floor(ours, wires, paths)
     spent, floor = statistics.median(each.seconds for each in told), statistics.median(floors)
     other = min(rival.sync().seconds for _ in range(2))
     yield Row(
-        f"nothing to do, {size:,} events, time",
+        f"nothing to do, {size:,} events: time of a cycle",
         spent,
         "s",
         floor,
@@ -56,10 +63,10 @@ def _pair(one: Server, two: Server, folder: Path, size: int, *, last: bool) -> I
     )
     counted = max(number for each in told for number in each.requests.values())
     yield Row(
-        f"nothing to do, {size:,} events, a channel",
+        f"nothing to do, {size:,} events: requests of a connector",
         counted,
         "requests",
-        target="1, by the connector",
+        target="1",
         met=counted == 1,
     )
     yield from _arriving(one, two, paths, folder, size)
@@ -97,10 +104,10 @@ def _arriving(one: Server, two: Server, paths: list[str], folder: Path, size: in
             polls = _polls(left, right)
             peak = peak_of(process.pid)
     yield Row(
-        f"nothing to do, {size:,} events, arriving at a server",
+        f"nothing to do, {size:,} events: requests at a server",
         max(polls),
         "requests",
-        target="1 a poll",
+        target="1",
         met=max(polls) == 1,
         note=f"`syncd run`, {len(polls) // 2} polls of two servers; peak {peak:.0f} MB",
     )

@@ -110,7 +110,7 @@ class Ours:
             yield Cycles(process.pid, process.stdin, process.stdout)
         finally:
             process.stdin.close()
-            stop(process)
+            process.wait(60)
 
 
 class Cycles:

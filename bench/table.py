@@ -55,8 +55,9 @@ def show(rows: Iterable[Row]) -> None:
 def _value(value: float | None, unit: str) -> str:
     if value is None:
         return ""
-    digits = 0 if unit in ("", "requests", "MB", "/s") else 3
-    return f"{value:,.{digits}f} {unit}".strip()
+    if unit == "requests":
+        return f"{value:.0f}"
+    return f"{value:,.{0 if unit in ('MB', '/s') else 3}f} {unit}"
 
 
 def _ratio(one: float | None, other: float | None) -> str:

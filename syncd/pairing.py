@@ -62,6 +62,7 @@ def pair_stored(
     """Give every new copy of the bridge its appointment, as far as one can be told."""
     for item in store.pending_gone(bridge):
         store.drop_observed(item.channel, [item.key])
+    store.recognise(bridge)
     # Without wire forms: nothing pairs by them, and a first look may have brought thousands.
     items = store.unpaired(bridge, moment.now, wires=False)
     items = [item for item in items if item.copy is not None]
@@ -125,10 +126,10 @@ def _known(
     ids = marked | {id for found in by_uid.values() for id in found}
     named = store.exists(ids)
     present = store.present(named)
-    for id, intent in store.open_intents(bridge) if named else ():
+    for (id, place), key in store.made(bridge).items() if named else ():
         # A copy that we made and have not seen yet has its place, whoever duplicated it since.
-        if id in named and intent.done and intent.key and intent.write.base is None:
-            present.setdefault((id, (intent.write.channel, intent.write.slot)), intent.key)
+        if id in named:
+            present.setdefault((id, place), key)
     agreements: Mapping[AppointmentId, Agreement] = LazyAgreements(store, named)
     if contacts:
         spanned = dict(

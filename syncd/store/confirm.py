@@ -87,7 +87,7 @@ _END = delete(intents).where(
 )
 """A confirmed write ends the older intents of its place too."""
 
-_ASSIGN = (
+ASSIGN = (
     update(observed)
     .where(observed.c.channel == bindparam("of_channel"), observed.c.key == bindparam("of_key"))
     .values(appointment=bindparam("to_appointment"), slot=bindparam("to_slot"))
@@ -138,7 +138,7 @@ def _show(
         rows.append(columns)
     upsert(connection, observed, rows, (*COPY_SHOWN, "appointment", "slot"))
     if foreign:
-        connection.execute(_ASSIGN, foreign)
+        connection.execute(ASSIGN, foreign)
 
 
 def _shown(connection: Connection, results: Sequence[Confirmed]) -> dict[tuple[str, Key], Row[Any]]:

@@ -2,24 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Row, and_, delete, or_, select, update
 
-from syncd.core.state import AppointmentId, ChannelName, Copy, Intent, Key, Slot, Version
-from syncd.store.confirm import Confirmed, confirm_writes, intent_of
+from syncd.core.state import (
+    AppointmentId,
+    ChannelName,
+    Copy,
+    Intent,
+    Key,
+    Operation,
+    Place,
+    Slot,
+    Version,
+)
+from syncd.store.confirm import ASSIGN, Confirmed, confirm_writes, intent_of
 from syncd.store.database import Database, chunks, upsert
 from syncd.store.look import PRESENT
 from syncd.store.rows import bare
-from syncd.store.schema import agreements, due, intents, observed, settled
+from syncd.store.schema import DIRTY, agreements, due, intents, observed, settled
+
+MADE = and_(intents.c.done, intents.c.operation == Operation.CREATE.value, intents.c.key != "")
+"""Accepted creates whose copies have not been seen yet."""
 
 
 class Intents:
     """The part of the store that follows a write from its intent to its confirmation."""
 
     _database: Database
+    installation: str
 
     def open_intents(self, bridge: str) -> list[tuple[AppointmentId, Intent]]:
         """Every write of the bridge without a stored confirmation, oldest first."""
@@ -40,6 +55,33 @@ class Intents:
         with self._database.read() as connection:
             rows = connection.execute(query.where(columns.bridge == bridge)).all()
         return {(row.appointment, bare(row.channel), row.slot) for row in rows}
+
+    def made(self, bridge: str) -> dict[tuple[AppointmentId, Place], Key]:
+        """The keys of accepted creates whose copies have not been seen yet, by their places."""
+        columns = intents.c
+        query = select(columns.appointment, columns.channel, columns.slot, columns.key)
+        query = query.where(columns.bridge == bridge, MADE).order_by(columns.id.desc())
+        with self._database.read() as connection:
+            rows = connection.execute(query).all()
+        return {(row.appointment, (bare(row.channel), row.slot)): row.key for row in rows}
+
+    def recognise(self, bridge: str) -> int:
+        """Assign the new copies that are certainly what accepted creates made; returns how many.
+
+        They stand under the key of the create and carry its very marker, and nothing else is
+        seen at their place. Pairing would find the same; after a first synchronisation, when
+        all of its copies come back at once, it would take long.
+        """
+        if not self.waits_for_look(bridge):
+            return 0
+        count = 0
+        with self._database.write() as connection:
+            for part in chunks(_marked(connection, bridge, self.installation)):
+                ours = _recognised(connection, part)
+                if ours:
+                    connection.execute(ASSIGN, ours)
+                count += len(ours)
+        return count
 
     def answer(self, intent_id: int, *, key: Key, version: Version | None, at: datetime) -> None:
         """The system accepted the write and did not show what it now holds: the next look tells."""
@@ -102,6 +144,56 @@ class Intents:
                 connection.execute(update(intents).where(which).values(doubtful=True))
             else:
                 connection.execute(delete(intents).where(which))
+
+
+class _Marked(NamedTuple):
+    channel: str
+    key: Key
+    appointment: AppointmentId
+    slot: Slot
+
+
+def _marked(connection: Connection, bridge: str, installation: str) -> list[_Marked]:
+    """The new copies that carry a marker of this installation."""
+    columns = observed.c
+    query = select(
+        columns.channel, columns.key, columns.marker_appointment, columns.marker_slot
+    ).where(
+        columns.bridge == bridge,
+        DIRTY,
+        columns.appointment.is_(None),
+        columns.state == PRESENT,
+        columns.parked.is_(None),
+        columns.marker_installation == installation,
+    )
+    return [_Marked(*row) for row in connection.execute(query)]
+
+
+def _recognised(connection: Connection, items: Sequence[_Marked]) -> list[dict[str, Any]]:
+    """Those of the marked items that accepted creates made, as :data:`ASSIGN` takes them.
+
+    In statements of one table each: SQLite joins them in an order that takes the square of
+    their number (seen).
+    """
+    ids = sorted({item.appointment for item in items})
+    made = select(intents.c.channel, intents.c.key, intents.c.appointment, intents.c.slot)
+    made = made.where(intents.c.appointment.in_(ids), MADE)
+    there = select(agreements.c.id).where(agreements.c.id.in_(ids))
+    shown = select(observed.c.channel, observed.c.appointment, observed.c.slot)
+    shown = shown.where(observed.c.appointment.in_(ids), observed.c.state == PRESENT)
+    agreed = set(connection.execute(there).scalars())
+    taken = {tuple(row) for row in connection.execute(shown)}
+    writes = {tuple(row) for row in connection.execute(made)}
+    places = Counter((channel, id_, slot) for channel, _, id_, slot in writes)
+    found = []
+    for channel, key, id_, slot in items:
+        place = (channel, id_, slot)
+        sure = (channel, key, id_, slot) in writes and places[place] == 1
+        if sure and id_ in agreed and place not in taken:
+            found.append(
+                {"of_channel": channel, "of_key": key, "to_appointment": id_, "to_slot": slot}
+            )
+    return found
 
 
 def _intent_row(connection: Connection, intent_id: int) -> Row[Any] | None:
