@@ -156,10 +156,15 @@ class Fetched:
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Under which names a copy is created: our marker, and the UID of its other copies, if any."""
+    """Under which names a copy is created: our marker, and the UID of its other copies, if any.
+
+    ``others``: items that are known to be of other appointments, whatever marker they carry: a
+    person duplicated ours with all that is on it. They do not stand in the way of a create.
+    """
 
     marker: Marker
     uid: str | None = None
+    others: frozenset[Key] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

@@ -256,11 +256,15 @@ class _Attempt:
         if write.operation is Operation.UPDATE and write.base is not None:
             return connector.update(write.base, write.content)
         marker = Marker(self.store.installation, self.task.appointment, write.slot)
-        if isinstance(connector, Finds) and not self.target.manifest.client_keys:
-            found = connector.find(marker)
-            if found:
-                raise Stale("it is there already", key=found[0].key)
-        return connector.create(Identity(marker, self.task.uid), write.content)
+        identity = Identity(marker, self.task.uid)
+        if isinstance(connector, Finds):
+            others = self.store.others_marked(self.target.id, self.task.appointment)
+            identity = Identity(marker, self.task.uid, others)
+            if not self.target.manifest.client_keys:
+                for copy in connector.find(marker):
+                    if copy.key not in others:
+                        raise Stale("it is there already", key=copy.key)
+        return connector.create(identity, write.content)
 
 
 def uid_of(agreement: Agreement | None, appointment: AppointmentId) -> str | None:

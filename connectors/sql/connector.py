@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from datetime import UTC, datetime
 
 import sqlalchemy as sa
@@ -116,7 +116,7 @@ class SqlConnector:
         values = opened.values(content, None)
         self._provide_marks(opened)
         try:
-            return self._try_create(opened, marker, values)
+            return self._try_create(opened, marker, values, identity.others)
         except _Taken as taken:
             key = self._holder(opened, marker)
             if key is None:
@@ -251,11 +251,15 @@ class SqlConnector:
 
     # Writing
 
-    def _try_create(self, opened: _Open, marker: str, values: dict[str, object]) -> Written:
+    def _try_create(
+        self, opened: _Open, marker: str, values: dict[str, object], others: Set[Key]
+    ) -> Written:
         now = datetime.now(UTC)
         with self._database.writing() as connection:
             for row in opened.rows.by_marker(connection, marker):
                 key = str(row[self._mapping.key])
+                if key in others:
+                    continue
                 if not opened.reader.is_gone(row):
                     raise Stale("the row was created already", key=key)
                 # Its appointment was deleted here and has come back: so does the row.

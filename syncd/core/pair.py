@@ -12,9 +12,8 @@ from typing import TypeAlias
 
 from syncd.core.belong import Moment, admits, in_window
 from syncd.core.channel import Policy
-from syncd.core.fidelity import project
+from syncd.core.marks import Unpaired, apart, goes_by_its_uid, series_of, true_marks
 from syncd.core.match import Candidate, SlotLink, match
-from syncd.core.recurrence import occurrence
 from syncd.core.state import (
     WHOLE,
     Agreement,
@@ -23,22 +22,11 @@ from syncd.core.state import (
     Copy,
     Key,
     Place,
-    Seen,
     Slot,
     Tombstone,
 )
 
 _Ref: TypeAlias = tuple[ChannelName, Key]
-
-
-@dataclass(frozen=True, slots=True)
-class Unpaired:
-    """A copy without an agreement. ``waited``: it has waited a cycle for its first key to go."""
-
-    channel: ChannelName
-    copy: Copy
-    seen: Seen
-    waited: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,9 +97,10 @@ class _Pairing:
         self.newborn_uids: dict[str, AppointmentId] = {}
         self.doubles: list[Unpaired] = []
         self.copies: dict[_Ref, Copy] = {}
+        self.rivals: set[_Ref] = set()
 
     def run(self, unpaired: Sequence[Unpaired]) -> Pairing:
-        unpaired = [each for each in unpaired if each.channel in self.policy.channels]
+        unpaired = self._sorted_out(unpaired)
         self.copies = {_ref(each): each.copy for each in unpaired}
         left = [each for each in unpaired if not self._by_identity(each)]
         left = self._by_lost_marker(left)
@@ -119,9 +108,18 @@ class _Pairing:
             self._duplicate(each)
         left = self._by_shared_uid(left)
         left = self._by_match(left)
+        left = [each for each in left if not self._by_contested_marker(each)]
         for each in left:
             self._bear(each)
         return self.found
+
+    def _sorted_out(self, unpaired: Sequence[Unpaired]) -> list[Unpaired]:
+        """With the markers that are truly theirs, those whose UIDs confirm them first."""
+        found = [each for each in unpaired if each.channel in self.policy.channels]
+        known = self.known
+        for index, marker in true_marks(found, known.by_uid, known.agreements).items():
+            found[index] = replace(found[index], copy=replace(found[index].copy, marker=marker))
+        return sorted(found, key=lambda each: not goes_by_its_uid(each.copy, known.by_uid))
 
     def _by_identity(self, each: Unpaired) -> bool:
         """Marker, key, UID, tombstone: names that lead to what is known."""
@@ -197,7 +195,12 @@ class _Pairing:
             else:
                 groups.setdefault(each.copy.marker.appointment, []).append(each)
         for id, group in groups.items():
-            whole = [each for each in group if _slot(each) == WHOLE] or self._series_of(group, left)
+            group, rivals = apart(group)
+            # What others hold tells which of two in one place is the duplicate.
+            self.rivals.update(map(_ref, rivals))
+            left.extend(rivals)
+            whole = [each for each in group if _slot(each) == WHOLE]
+            whole = whole or series_of(group, left, self.policy)
             if not whole:
                 left.extend(group)
                 continue
@@ -209,18 +212,16 @@ class _Pairing:
                 self._born(id, members)
         return [each for each in left if self._joined(each) is None]
 
-    def _series_of(self, rows: Sequence[Unpaired], unmarked: Sequence[Unpaired]) -> list[Unpaired]:
-        """The series, born elsewhere and so without our marker, whose occurrences ``rows`` are."""
-        uids = {row.copy.uid for row in rows} - {None}
-        series = [each for each in unmarked if each.copy.reads.recurrence is not None]
-        found = [each for each in series if each.copy.uid in uids]
-        found = found or [each for each in series if any(self._is_row(r, each) for r in rows)]
-        return found if len({each.copy.uid for each in found}) == 1 else []
-
-    def _is_row(self, row: Unpaired, series: Unpaired) -> bool:
-        single = occurrence(series.copy.reads, _slot(row))
-        fidelity = self.policy.channels[row.channel].fidelity
-        return single is not None and project(single, fidelity).title == row.copy.reads.title
+    def _by_contested_marker(self, each: Unpaired) -> bool:
+        """Of several with one marker in one place, which nothing else tells apart, the first."""
+        marker = each.copy.marker
+        if marker is None or _ref(each) not in self.rivals:
+            return False
+        id = marker.appointment
+        self._join(each, id, marker.slot)
+        if self._joined(each) == id and id not in self.found.births:
+            self._born(id, [each])
+        return True
 
     def _by_shared_uid(self, unpaired: list[Unpaired]) -> list[Unpaired]:
         """One UID in several channels is one meeting, new or just rebuilt from its markers."""
@@ -310,10 +311,17 @@ class _Pairing:
             for each in members:
                 self._join(each, min(known), WHOLE)
         elif any(self._is_admitted(each) for each in members):
-            id = self.new_id()
+            id = self._own_id(members)
             for each in members:
                 self._assign(each, id, WHOLE)
             self._born(id, members)
+
+    def _own_id(self, members: Sequence[Unpaired]) -> AppointmentId:
+        """The id that one of them bears, if no other appointment goes by it, else a new one."""
+        marks = [each.copy.marker for each in members if each.copy.marker is not None]
+        taken = self.found.births.keys() | self.known.agreements.keys()
+        free = (mark.appointment for mark in marks if mark.appointment not in taken)
+        return next(free, None) or self.new_id()
 
     def _link_slot(
         self,

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from syncd.core.channel import Channel, Policy
 from syncd.core.model import Value
-from syncd.core.paths import Path, diff, get
+from syncd.core.paths import Path, diff, get, patch
 from syncd.core.state import (
     Agreement,
     Case,
@@ -25,7 +25,10 @@ from syncd.core.state import (
     Seen,
     Settled,
     Span,
+    Write,
 )
+
+_SECOND = timedelta(seconds=1)
 
 BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 """Before every look."""
@@ -61,7 +64,9 @@ class Here:
         earliest, latest = self.seen.before or BEGINNING, self.seen.at
         modified = self.copy.modified if self.copy is not None and not self.gone else None
         if modified is not None and earliest <= modified <= latest:
-            return Span(modified, modified)
+            # Most systems tell whole seconds, rounded down: it happened some time within.
+            exact = modified.microsecond != 0
+            return Span(modified, modified if exact else min(latest, modified + _SECOND))
         return Span(earliest, latest)
 
     @property
@@ -146,9 +151,7 @@ def _with_intents(
         settled = _as_written(ended, copy, settled)
     ids = [intent.id for intent in intents if ended is not None and intent.id <= ended.id]
     here = _plain(place, channel, seen, settled)
-    here.changes = {
-        path: value for path, value in here.changes.items() if not _ours(path, value, intents)
-    }
+    _set_apart_ours(here, intents)
     left = [intent for intent in intents if intent.id not in ids]
     here.waiting = any(intent.done for intent in left)
     if copy is not None and settled is not None and copy.version != settled.copy.version:
@@ -211,12 +214,27 @@ def _as_written(intent: Intent, copy: Copy | None, settled: Settled | None) -> S
     return Settled(held, write.asked, frozenset(), ours, intent.at)
 
 
-def _ours(path: Path, value: Value, intents: list[Intent]) -> bool:
-    """Whether an open intent asked for just this. What a write merely left as it was does not
-    count: who sets that again has made an edit."""
-    return any(
-        intent.write.content is not None
-        and (intent.write.base is None or path in intent.write.paths)
-        and get(intent.write.content, path) == value
-        for intent in intents
-    )
+def _set_apart_ours(here: Here, intents: list[Intent]) -> None:
+    """Take our own values from the changes. That these were asked for is known now: else what
+    the copy was asked before would pass for what it holds."""
+    asked: dict[Path, Value] = {}
+    for path, value in list(here.changes.items()):
+        write = _asking(path, value, intents)
+        if write is not None:
+            del here.changes[path]
+            if write.asked is not None:
+                asked[path] = get(write.asked, path)
+    if asked and here.settled is not None and here.settled.asked is not None:
+        here.settled = replace(here.settled, asked=patch(here.settled.asked, asked))
+
+
+def _asking(path: Path, value: Value, intents: list[Intent]) -> Write | None:
+    """The write of an open intent that asked for just this. What a write merely left as it was
+    does not count: who sets that again has made an edit."""
+    for intent in reversed(intents):
+        write = intent.write
+        if write.content is None or (write.base is not None and path not in write.paths):
+            continue
+        if get(write.content, path) == value:
+            return write
+    return None

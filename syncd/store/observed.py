@@ -211,10 +211,15 @@ class Observations:
         indexed = sorted({indexable(uid) for uid in uids})
         return self._where_in(observed.c.uid_index, indexed, observed.c.bridge == bridge)
 
-    def copies_by_marker(self, bridge: str, ids: Collection[AppointmentId]) -> list[Observed]:
-        """The bridge's items whose marker names one of these appointments, gone ones too."""
-        wanted = sorted(set(ids))
-        return self._where_in(observed.c.marker_appointment, wanted, observed.c.bridge == bridge)
+    def others_marked(self, channel: str, id: AppointmentId) -> frozenset[Key]:
+        """The items there that carry the marker of ``id`` and are known to be of another."""
+        query = select(observed.c.key).where(
+            observed.c.channel == channel,
+            observed.c.marker_appointment == id,
+            observed.c.appointment != id,
+        )
+        with self._database.read() as connection:
+            return frozenset(connection.execute(query).scalars())
 
     def _where_in(
         self, column: ColumnElement[Any], values: Sequence[Any], condition: ColumnElement[bool]

@@ -231,6 +231,20 @@ class Writing:
         make(connector, visit(1))
         assert [copy.key for copy in connector.find(name.marker)] == [key]
 
+    def test_an_item_of_another_does_not_stand_in_the_way(self, world: World) -> None:
+        """A person duplicated ours, marker and all: it is known to be another appointment."""
+        connector, name = world.connect(), identity()
+        if not world.manifest.marker_search:
+            pytest.skip("the manifest declares no search for markers")
+        other = connector.create(name, visit()).key
+        try:
+            own = connector.create(replace(name, others=frozenset({other})), visit(1)).key
+        except (Stale, Rejected):
+            assert world.person.count() == 1
+        else:
+            assert own != other
+            assert world.person.count() == 2
+
     def test_check_finds_a_healthy_system(self, world: World) -> None:
         health = world.connect().check()
         assert health.ok

@@ -13,8 +13,9 @@ from datetime import datetime, timedelta
 
 from syncd.core.belong import Moment
 from syncd.core.channel import Channel, Policy
+from syncd.core.marks import Unpaired
 from syncd.core.model import Appointment
-from syncd.core.pair import Doubt, Known, Pairing, Unpaired, is_reborn, pair
+from syncd.core.pair import Doubt, Known, Pairing, is_reborn, pair
 from syncd.core.rules import RuleSet
 from syncd.core.settle import settle
 from syncd.core.splits import Seeded, seed_splits
@@ -286,7 +287,6 @@ class World:
         for ref in found.left:
             self.rows[ref].dirty = False
         for name, key in found.parked:
-            # Looked at again in the next cycle; this one goes on without it.
             self.rows[(name, key)].waited = True
             self.rows[(name, key)].dirty = False
             self.parked.append((name, key))

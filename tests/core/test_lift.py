@@ -350,12 +350,13 @@ def test_what_is_lifted_reads_as_edited(case: tuple[str, Value, Value], fidelity
 def test_an_insertion_at_the_start_is_always_lifted(
     full: str, insert: str, tail: str, length: int
 ) -> None:
-    """Whatever fits of the old beginning, the channel cuts the rest."""
+    """Whatever fits of the old beginning, the channel cuts the rest. (Not in a run of spaces:
+    where they are all that fits, nothing of the beginning is left to be recognised.)"""
     full = f"{full} Kunde Lange Straße {tail}".strip()
     fidelity = Fidelity(lengths={"title": length + 12})
     was = project_value("title", full, fidelity)
     edited = project_value("title", insert + full, fidelity)
-    assume(was != full and insert and len(insert) < 6)
+    assume(was != full and insert and len(insert) < 6 and "  " not in full)
     lifted = lift(("title",), edited, was, full, fidelity)
     assert project_value("title", lifted, fidelity) == edited
     assert isinstance(lifted, str)

@@ -383,3 +383,17 @@ def test_trace_34_a_visit_handed_to_a_colleague_moves() -> None:
     made.edit("crm", owner="alice@example.com")
     made.run()
     assert count(made) == {"crm": 1, "cal": 1, "cal2": 0}
+
+
+def test_within_the_same_second_nobody_knows_who_was_first() -> None:
+    """Systems tell whole seconds, rounded down: an edit that seems older may be the later one."""
+    made = settled_world("crm", "cal", "cal2")
+    start = made.now
+    made.now = start + timedelta(seconds=9, microseconds=300_000)
+    made.edit("crm", stamp=True, status=Status.CANCELLED)
+    made.now = start + timedelta(seconds=9)  # at 9.7 s in truth
+    made.edit("cal", stamp=True, title="doch")
+    made.now = start + timedelta(minutes=1)
+    made.run()
+    assert {made.reads(name).title for name in made.remotes} == {"doch"}
+    assert {made.reads(name).status for name in made.remotes} == {Status.CONFIRMED}

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from syncd.core.model import Appointment
+from syncd.core.model import Appointment, Attendee
 from syncd.core.state import Kind, Operation
 from tests.core.harness import World, settled_world, world
 from tests.core.remote import Fault
@@ -196,3 +196,17 @@ def test_trace_35_a_second_create_meets_the_first(fault: Fault) -> None:
     made.run()
     assert len(made.remotes["cal"].copies) == 1
     assert sum(w.operation is Operation.CREATE for w in made.written) <= 2
+
+
+def test_what_a_killed_write_brought_can_be_taken_back() -> None:
+    """It was carried out and never recorded, and a person wrote over a part of it: the rest is
+    ours, and is what this copy was asked for from now on."""
+    guest, other = Attendee("li@kunde.example"), Attendee("wang@kunde.example")
+    made = settled_world("crm", "cal")
+    made.fault("crm", Fault.KILLED)
+    made.edit("cal", description="von Hand", attendees=(guest,))
+    made.cycle()
+    made.edit("crm", description="im CRM")
+    made.edit("cal", attendees=(other,))
+    made.run(3)
+    assert made.reads("crm").attendees == made.reads("cal").attendees == (other,)

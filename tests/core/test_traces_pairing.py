@@ -149,3 +149,33 @@ def test_trace_33_long_after_first_contact_and_under_another_title() -> None:
     made.run()
     assert count(made) == {"crm": 2, "cal": 2, "cal2": 2}
     assert len(made.agreements) == 2
+
+
+def test_a_duplicate_with_copies_is_known_again_after_an_old_backup() -> None:
+    """Its marker is the original's, but its UID is that of the copies that were made of it."""
+    made = settled_world("crm", "cal")
+    (copy,) = made.remotes["cal"].copies.values()
+    made.remotes["cal"].put(
+        "dup", replace(copy.reads, title="另一次拜访"), marker=copy.marker, uid="dup@cal"
+    )
+    made.run(4)
+    assert count(made) == {"crm": 2, "cal": 2}
+    made.lose_store()
+    made.run(4)
+    assert count(made) == {"crm": 2, "cal": 2}
+    assert len(made.agreements) == 2
+
+
+def test_of_two_with_one_marker_the_uid_tells_which_is_the_moved_one() -> None:
+    """A client duplicates an event and gives the original another key, in one look."""
+    made = settled_world("crm", "cal")
+    (copy,) = made.remotes["cal"].copies.values()
+    first = made.only
+    made.remotes["cal"].put(
+        "a-duplicate", replace(copy.reads, title="Kopie"), marker=copy.marker, uid="dup@cal"
+    )
+    made.remotes["cal"].put("moved", copy.reads, marker=copy.marker, uid=copy.uid)
+    made.remove("cal", copy.key)
+    made.run(4)
+    assert made.agreements[first].copies[("cal", "")].copy.key == "moved"
+    assert count(made) == {"crm": 2, "cal": 2}

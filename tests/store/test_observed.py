@@ -252,7 +252,9 @@ def test_look_ups_for_pairing(store: Store) -> None:
     (long,) = store.copies_by_uid("sales", [long_uid])
     assert long.copy is not None
     assert (long.key, long.copy.uid) == ("k2", long_uid)
-    assert [item.key for item in store.copies_by_marker("sales", ["a1", "a2"])] == ["k1", "k2"]
+    store.assign([(CAL, "k1", "a9", "")])
+    assert store.others_marked(CAL, "a1") == {"k1"}
+    assert store.others_marked(CAL, "a2") == store.others_marked(CRM, "a1") == frozenset()
 
 
 def test_all_observed_walks_in_pieces(store: Store) -> None:

@@ -107,8 +107,9 @@ class MemoryConnector:
             return self._written(self._insert_under_own_key(identity.marker, text))
         with self._sending():
             found = self._system.search(str(identity.marker))
-        if found:
-            raise Stale("an item with this marker exists", key=found[0].key)
+        ours = [item.key for item in found if item.key not in identity.others]
+        if ours:
+            raise Stale("an item with this marker exists", key=ours[0])
         return self._written(self._insert(None, text))
 
     def update(self, copy: Copy, content: Appointment) -> Written:

@@ -204,12 +204,23 @@ def _duplicate(step: Act, desk: Desk, key: Key, system: MemorySystem, oracle: Or
     if slot_of(system, key):
         return
     title = _title(step.other, step.n)
-    twin = system.person_duplicate(key, lambda held: replace(held, title=title))
+    twin = system.person_duplicate(key, lambda held: replace(_untitled(held), title=title))
     oracle.born(step.other, desk.name, oracle.sort_of(step.token))
     oracle.copied(desk.name, key, twin)
     made = system.reads(twin)
     if made.status is Status.CANCELLED:  # a duplicate of what is cancelled is cancelled, too
         oracle.ended(desk.name, step.other, twin, made)
+
+
+def _untitled(held: Appointment) -> Appointment:
+    """Without titles of single occurrences: they would carry the token of the original."""
+    return replace(
+        held,
+        overrides=tuple(
+            (slot, replace(own, values=tuple(v for v in own.values if v[0] != "title")))
+            for slot, own in held.overrides
+        ),
+    )
 
 
 def _move_key(step: Act, desk: Desk, key: Key, system: MemorySystem, oracle: Oracle) -> None:

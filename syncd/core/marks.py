@@ -1,0 +1,107 @@
+"""Markers that a person copied: whose a copy truly is, when its UID says more than its marker.
+
+A client that duplicates an event keeps all that it does not know, our marker too, and gives
+the duplicate a UID of its own. Once the duplicate has copies elsewhere, they carry that UID and
+the marker of the new appointment: so it can still be told after a lost store or an old backup.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Container, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, replace
+
+from syncd.core.channel import Policy
+from syncd.core.fidelity import project
+from syncd.core.recurrence import occurrence
+from syncd.core.state import WHOLE, AppointmentId, ChannelName, Copy, Marker, Seen, Slot
+
+
+@dataclass(frozen=True, slots=True)
+class Unpaired:
+    """A copy without an agreement. ``waited``: it has waited a cycle for its first key to go."""
+
+    channel: ChannelName
+    copy: Copy
+    seen: Seen
+    waited: bool = False
+
+
+def true_marks(
+    items: Sequence[Unpaired],
+    by_uid: Mapping[str, AbstractSet[AppointmentId]],
+    known: Container[AppointmentId],
+) -> dict[int, Marker]:
+    """The markers that copies should carry, by their index, where it is another than they do.
+
+    ``by_uid``: the appointments known by a UID; for those the UID decides without this.
+    ``known``: appointments that have copies besides ``items``, under other UIDs.
+    """
+    named = [(each.copy.uid or "", each.copy.marker) for each in items]
+    both = Counter((uid, mark.appointment) for uid, mark in named if uid and mark)
+    whole = Counter(mark.appointment for _, mark in named if mark)
+    whole.update(id for id in list(whole) if id in known)
+    rivals: dict[str, list[AppointmentId]] = {}
+    for uid, id in both:
+        if uid not in by_uid:
+            rivals.setdefault(uid, []).append(id)
+    owners = {
+        uid: owner
+        for uid, ids in rivals.items()
+        if len(ids) > 1 and (owner := _owner(uid, ids, both, whole)) is not None
+    }
+    return {
+        index: replace(mark, appointment=owners[uid], slot=WHOLE)
+        for index, (uid, mark) in enumerate(named)
+        if mark is not None and uid in owners and mark.appointment != owners[uid]
+    }
+
+
+def _owner(
+    uid: str,
+    ids: Sequence[AppointmentId],
+    both: Mapping[tuple[str, AppointmentId], int],
+    whole: Mapping[AppointmentId, int],
+) -> AppointmentId | None:
+    """The marker whose copies go by this UID most of all; none if two do alike."""
+    shares = sorted(((both[uid, id] / whole[id], id) for id in ids), reverse=True)
+    return shares[0][1] if shares[0][0] > shares[1][0] else None
+
+
+def goes_by_its_uid(copy: Copy, by_uid: Mapping[str, AbstractSet[AppointmentId]]) -> bool:
+    """Whether the UID of a copy confirms its marker: then a rival for its place is a duplicate."""
+    marker = copy.marker
+    return marker is not None and marker.appointment in by_uid.get(copy.uid or "", frozenset())
+
+
+def apart(group: Sequence[Unpaired]) -> tuple[list[Unpaired], list[Unpaired]]:
+    """Copies of one marker: those that are alone in their place, and those that are not."""
+    places = Counter(_place(each) for each in group)
+    alone = [each for each in group if places[_place(each)] == 1]
+    return alone, [each for each in group if places[_place(each)] > 1]
+
+
+def series_of(
+    rows: Sequence[Unpaired], others: Sequence[Unpaired], policy: Policy
+) -> list[Unpaired]:
+    """The series, born elsewhere and so without our marker, whose occurrences ``rows`` are."""
+    uids = {row.copy.uid for row in rows} - {None}
+    series = [each for each in others if each.copy.reads.recurrence is not None]
+    found = [each for each in series if each.copy.uid in uids]
+    found = found or [each for each in series if any(_is_row(r, each, policy) for r in rows)]
+    return found if len({each.copy.uid for each in found}) == 1 else []
+
+
+def _is_row(row: Unpaired, series: Unpaired, policy: Policy) -> bool:
+    single = occurrence(series.copy.reads, _slot(row))
+    fidelity = policy.channels[row.channel].fidelity
+    return single is not None and project(single, fidelity).title == row.copy.reads.title
+
+
+def _place(each: Unpaired) -> tuple[ChannelName, Slot]:
+    return each.channel, _slot(each)
+
+
+def _slot(each: Unpaired) -> Slot:
+    return each.copy.marker.slot if each.copy.marker is not None else WHOLE
