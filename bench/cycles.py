@@ -12,7 +12,7 @@ from pathlib import Path
 
 from syncd import log, plugins
 from syncd.config import LogLevel, load
-from syncd.daemon import Deployment
+from syncd.deployment import Deployment
 from syncd.store import Store
 
 

@@ -18,7 +18,8 @@ from syncd.cli import console, show
 from syncd.cli.plan import plan_exit, plans
 from syncd.cli.status import status as show_status
 from syncd.config import ConfigErrors, LogLevel, Settings, find_config, load, template
-from syncd.daemon import Daemon, Deployment, new_appointment_id, now_utc
+from syncd.daemon import Daemon
+from syncd.deployment import Deployment, new_appointment_id, now_utc
 from syncd.errors import ConfigError, SyncdError
 from syncd.lock import StoreLock
 from syncd.pool import THREADS

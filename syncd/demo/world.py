@@ -19,8 +19,8 @@ from rich.console import Console
 from syncd import plugins
 from syncd.cli import console, show
 from syncd.config import Settings, load
-from syncd.daemon import Deployment, now_utc
 from syncd.demo.server import CALENDAR, CalendarServer
+from syncd.deployment import Deployment, now_utc
 from syncd.errors import ConfigError
 from syncd.lock import StoreLock
 from syncd.results import BridgeResult, State, exit_code

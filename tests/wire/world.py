@@ -16,7 +16,7 @@ from connectors.sql.crm.schema import visit
 from syncd import plugins
 from syncd.config import load
 from syncd.core.state import Kind, Record
-from syncd.daemon import Deployment
+from syncd.deployment import Deployment
 from syncd.errors import SyncdError
 from syncd.results import BridgeResult, ChannelResult
 from syncd.store import Store

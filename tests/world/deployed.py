@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from sqlalchemy import Connection
 
-from syncd import daemon
+from syncd import deployment
 from syncd.config import load
 from syncd.connector import Collection, Connector, Manifest, Plugin, System
 from syncd.core.model import Appointment
@@ -165,11 +165,11 @@ class Deployed:
         """Let go of the store."""
         self._store.close()
 
-    def _start(self) -> tuple[Store, daemon.Deployment]:
+    def _start(self) -> tuple[Store, deployment.Deployment]:
         opened = open_database(f"sqlite:///{self._state}")
         store = Store(MortalDatabase(opened, self._points), prepare(opened))
         manifests = {name: plugin.manifest for name, plugin in self._plugins.items()}
-        return store, daemon.Deployment(
+        return store, deployment.Deployment(
             load(self._config, manifests),
             store,
             find=self._plugin,
