@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from syncd.core.claims import Claim
+from syncd.core.claims import Claim, setter_of
 from syncd.core.decide import Decision
 from syncd.core.model import Appointment, Value
 from syncd.core.paths import DELETED, Path, get
@@ -34,6 +34,30 @@ def edits_of_dropped(
                     Kind.CONFLICT, place, decision.rule, winner.channel, None, None, claims, note
                 )
             )
+    return records + _edits_too_late(decisions, merged, agreement)
+
+
+def _edits_too_late(
+    decisions: Sequence[Decision], merged: Appointment, agreement: Agreement
+) -> list[Record]:
+    """A conflict for each value set in a copy that was still there when its occurrence had been
+    dropped elsewhere."""
+    records: list[Record] = []
+    for decision in decisions:
+        path = decision.path
+        if path[0] != "overrides" or path[2] == DELETED:
+            continue
+        drop = (*path[:2], DELETED)
+        if not get(merged, drop) or not get(agreement.appointment, drop):
+            continue
+        setter = setter_of(agreement, drop)
+        by = setter.channel if setter is not None else ""
+        for claim in decision.claims:
+            if not claim.agreed and claim.channel != by:
+                claims = ((by, True), (claim.channel, claim.value))
+                note = "occurrence dropped against edit"
+                rule = setter.rule if setter is not None else decision.rule
+                records.append(Record(Kind.CONFLICT, path, rule, by, None, None, claims, note))
     return records
 
 

@@ -15,7 +15,18 @@ from dataclasses import dataclass, replace
 from syncd.core.channel import Policy
 from syncd.core.fidelity import project
 from syncd.core.recurrence import occurrence
-from syncd.core.state import WHOLE, AppointmentId, ChannelName, Copy, Marker, Seen, Slot
+from syncd.core.state import (
+    WHOLE,
+    Agreement,
+    AppointmentId,
+    ChannelName,
+    Copy,
+    Marker,
+    Place,
+    Seen,
+    Slot,
+    Tombstone,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,3 +116,17 @@ def _place(each: Unpaired) -> tuple[ChannelName, Slot]:
 
 def _slot(each: Unpaired) -> Slot:
     return each.copy.marker.slot if each.copy.marker is not None else WHOLE
+
+
+def is_duplicate(each: Unpaired, stone: Tombstone) -> bool:
+    """Whether a copy that bears the marker of a deleted appointment was duplicated from it by a
+    person: it stood beside its original, or has a UID of its own."""
+    return each.waited or (each.copy.uid is not None and bool(stone.uids))
+
+
+def was_removed(place: Place, agreement: Agreement | None) -> bool:
+    """Whether it was we who took the copy from this place: then what waited beside it is no
+    moved copy, but a duplicate."""
+    if agreement is None:
+        return False
+    return agreement.deleting is not None or place not in agreement.copies

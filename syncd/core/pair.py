@@ -12,7 +12,15 @@ from typing import TypeAlias
 
 from syncd.core.belong import Moment, admits, in_window
 from syncd.core.channel import Policy
-from syncd.core.marks import Unpaired, apart, goes_by_its_uid, series_of, true_marks
+from syncd.core.marks import (
+    Unpaired,
+    apart,
+    goes_by_its_uid,
+    is_duplicate,
+    series_of,
+    true_marks,
+    was_removed,
+)
 from syncd.core.match import Candidate, SlotLink, match
 from syncd.core.state import (
     WHOLE,
@@ -129,8 +137,13 @@ class _Pairing:
             return self._join(each, *found)
         names = {copy.marker.appointment} if copy.marker is not None else set()
         for stone in self.known.stones:
-            same = stone.id in names or (copy.uid is not None and copy.uid in stone.uids)
-            if same or (channel, copy.key) in stone.keys:
+            same = (copy.uid is not None and copy.uid in stone.uids) or (
+                (channel, copy.key) in stone.keys
+            )
+            if not same and stone.id in names and is_duplicate(each, stone):
+                self.doubles.append(each)
+                return True
+            if same or stone.id in names:
                 self.found.met.append((each, stone))
                 return True
         return False
@@ -153,7 +166,10 @@ class _Pairing:
         place = (each.channel, slot)
         key = self.taken.get((id, place))
         if key is None or key == each.copy.key:
-            self._assign(each, id, slot)
+            if each.waited and was_removed(place, self.known.agreements.get(id)):
+                self.doubles.append(each)
+            else:
+                self._assign(each, id, slot)
             return True
         if not each.waited:
             self.found.parked.append((each.channel, each.copy.key))

@@ -326,8 +326,8 @@ class World:
         plan = settle(seeded.case, self.policy, moment)
         if seeded.record is None:
             return plan
-        records = (seeded.record, *plan.records)
-        return replace(plan, moved=(*plan.moved, *seeded.moved), records=records)
+        records, moved = (seeded.record, *plan.records), (*plan.moved, *seeded.moved)
+        return replace(plan, moved=moved, records=records, quiet=False)
 
     def case(self, id: str) -> Case:
         """All that settling an appointment needs."""

@@ -179,3 +179,17 @@ def test_of_two_with_one_marker_the_uid_tells_which_is_the_moved_one() -> None:
     made.run(4)
     assert made.agreements[first].copies[("cal", "")].copy.key == "moved"
     assert count(made) == {"crm": 2, "cal": 2}
+
+
+def test_a_duplicate_outlives_its_original() -> None:
+    """The CRM deletes a record while somebody duplicates its copy: the duplicate is no leftover
+    of ours, and meets no tombstone."""
+    made = settled_world("crm", "cal")
+    (copy,) = made.remotes["cal"].copies.values()
+    made.remotes["cal"].put(
+        "dup", replace(copy.reads, title="另一次"), marker=copy.marker, uid="dup@cal"
+    )
+    made.remove("crm")
+    made.run(4)
+    assert [each.title for each in made.all_reads("cal")] == ["另一次"]
+    assert [each.title for each in made.all_reads("crm")] == ["另一次"]

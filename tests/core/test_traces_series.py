@@ -228,3 +228,21 @@ def test_an_open_question_about_one_row() -> None:
     made.run()
     assert {r.location for r in rows(made).values()} == {VISIT.location, "im Kalender"}
     assert override(made, "crm", RIDS[1]) == own[1]
+
+
+def test_an_edit_of_an_occurrence_that_was_dropped_long_ago_is_on_record() -> None:
+    """Its row could not be deleted yet, and somebody works on it: the row goes, and the history
+    tells what was written there (invariant 2)."""
+    made = settled_world("crm", "cal", "rows", visit=WEEKLY)
+    keys = {slot: s.copy.key for (n, slot), s in made.agreements[made.only].copies.items() if slot}
+    made.remotes["rows"].down = True
+    (event,) = made.remotes["cal"].copies.values()
+    made.edit("cal", overrides=((RIDS[2], Override(deleted=True)),))
+    made.cycle()
+    assert event.reads.overrides == ()
+    made.remotes["rows"].down = False
+    made.edit("rows", keys[RIDS[2]], title="改期")
+    made.run(4)
+    assert keys[RIDS[2]] not in made.remotes["rows"].copies
+    told = [claims for r in made.history(Kind.CONFLICT) for claims in r.claims]
+    assert ("rows", "改期") in told

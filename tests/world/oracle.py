@@ -40,11 +40,12 @@ class Edit:
 
 @dataclass(frozen=True, slots=True)
 class Birth:
-    """Somebody made ``token`` in ``channel``; ``sort`` is the verb."""
+    """Somebody made ``token`` in ``channel`` after cycle ``look``; ``sort`` is the verb."""
 
     token: Token
     channel: str
     sort: str
+    look: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +91,7 @@ class Oracle:
 
     def born(self, token: Token, channel: str, sort: str) -> None:
         """A new appointment."""
-        self.births[token] = Birth(token, channel, sort)
+        self.births[token] = Birth(token, channel, sort, len(self.calm))
 
     def edited(
         self, channel: str, token: Token, slot: str, before: Appointment, after: Appointment
@@ -129,8 +130,13 @@ class Oracle:
         self._contest(token)
 
     def purged(self, channel: str, tokens: Iterable[Token]) -> None:
-        """Items went that had ended: there they may stay away, elsewhere they stay."""
-        self.excused.update((channel, token) for token in tokens)
+        """Items went that had ended: there they may stay away, elsewhere they stay. What no
+        undisturbed cycle had seen yet may never have been anywhere else."""
+        for token in tokens:
+            self.excused.add((channel, token))
+            birth = self.births.get(token)
+            if birth is not None and not any(self.calm[birth.look :]):
+                self._end(token, "", "", contested=True)
 
     def copied(self, channel: str, old: Key, new: Key) -> None:
         """An item was written under another key, too, with all that is on it."""

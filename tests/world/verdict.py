@@ -208,15 +208,18 @@ class Verdict:
         )
 
     def _ids(self, token: Token) -> set[AppointmentId]:
-        """Under which ids the daemon knows an appointment, by the marks on its copies."""
-        marks = (
-            Marker.parse(str(item.property("marker")))
+        """Under which ids the daemon may know an appointment: by the marks on its copies; after
+        an old backup also by one that stands on no copy."""
+        marks = [
+            (token_of(system.reads_of(item)), mark.appointment)
             for system in self._systems.values()
             for held in (system.items, system.buried)
-            for key, item in held.items()
-            if token_of(system.reads_of(item)) == token
-        )
-        return {mark.appointment for mark in marks if mark is not None}
+            for item in held.values()
+            if (mark := Marker.parse(str(item.property("marker")))) is not None
+        ]
+        elsewhere = {id for other, id in marks if other != token}
+        told = {id for id, _ in self._oracle.records}
+        return {id for other, id in marks if other == token} | (told - elsewhere)
 
 
 def _shown(system: MemorySystem) -> list[Shown]:

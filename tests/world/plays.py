@@ -1,0 +1,182 @@
+"""Plays that once ended in complaints, shrunk: a company and the steps of its people."""
+
+from __future__ import annotations
+
+from tests.world.company import CALENDARS, CRMS, DOMAIN, Company, Desk
+from tests.world.steps import Act, Cycle, Pass, Restart, Step, Weather
+
+ALICE, BOB, CHEN = f"alice@{DOMAIN}", f"bob@{DOMAIN}", f"陈@{DOMAIN}"
+
+
+FIVE: list[Step] = [Cycle()] * 5
+"""Cycles up to a backup."""
+
+
+def two(crm: int, calendar: int, *, person: str = ALICE) -> Company:
+    """A CRM and one calendar, of these kinds; the CRM ranks first."""
+    desks = (
+        Desk(name="crm", abilities=CRMS[crm]),
+        Desk(name="cal1", abilities=CALENDARS[calendar], person=person),
+    )
+    return Company(desks, ("crm", "cal1"))
+
+
+def _company(crm: int, *calendars: tuple[int, str]) -> Company:
+    """A CRM and calendars, each of a kind and somebody's; ranked in this order."""
+    desks = [Desk(name="crm", abilities=CRMS[crm])]
+    for kind, person in calendars:
+        desks.append(Desk(name=f"cal{len(desks)}", abilities=CALENDARS[kind], person=person))
+    return Company(tuple(desks), tuple(desk.name for desk in desks))
+
+
+PLAYS: dict[str, tuple[Company, list[Step]]] = {
+    "a client moves an item to another key": (
+        two(0, 2),
+        [Act("visit", "cal1", "t2", 2, ALICE), Cycle(), Act("move key", "cal1", "t2", 4)],
+    ),
+    "a client moves a series to another key": (
+        two(1, 0, person=""),
+        [Act("series", "cal1", "t3", 3, ALICE), Cycle(), Cycle(), Act("move key", "cal1", "t3", 4)],
+    ),
+    "an item is moved in the CRM while its time is changed": (
+        two(2, 3),
+        [
+            Act("visit", "crm", "t4", 4, ALICE),
+            Cycle(),
+            Act("move key", "crm", "t4", 12),
+            Act("move", "cal1", "t4", 14),
+        ],
+    ),
+    "an item is duplicated before it was ever seen": (
+        two(0, 3, person=""),
+        [Act("visit", "crm", "t2", 2), Act("duplicate", "crm", "t2", 5, "t5")],
+    ),
+    "the row of an occurrence is deleted before it was seen": (
+        two(1, 5, person=""),
+        [Act("series", "cal1", "t8", 8), Cycle(), Act("drop occurrence", "crm", "t8", 13)],
+    ),
+    "a backup from before a visit, while the CRM is down": (
+        two(1, 4),
+        [
+            *FIVE,
+            Act("visit", "cal1", "t15", 15, ALICE),
+            Cycle(),
+            Weather("crm", "down", True),
+            Restart(backup=True),
+            *(Cycle(), Pass(600), Cycle(), Pass(20), Cycle(), Pass(20)),
+        ],
+    ),
+    "a backup from before a series that stands as rows": (
+        two(2, 3),
+        [*FIVE, Act("series", "cal1", "t16", 16, ALICE), Cycle(), Restart(backup=True)],
+    ),
+    "a record is deleted before it was seen": (
+        two(1, 2, person=""),
+        [Act("visit", "cal1", "t9", 9), Cycle(), Act("delete", "crm", "t9", 37)],
+    ),
+    "a record is duplicated before it was seen": (
+        two(1, 0),
+        [Act("visit", "cal1", "t1", 1, ALICE), Cycle(), Act("duplicate", "crm", "t1", 28, "t28")],
+    ),
+    "what the CRM deleted is put back by a phone": (
+        two(2, 0),
+        [
+            Act("visit", "crm", "t4", 4, ALICE),
+            Cycle(),
+            Act("delete", "crm", "t4", 12),
+            Cycle(),
+            Cycle(),
+            Act("put back", "cal1", "t4", 16),
+        ],
+    ),
+    "a duplicate is moved to another key while its original is deleted": (
+        two(0, 5, person=""),
+        [
+            *(Act("visit", "crm", "t1", 1), Cycle(), Cycle()),
+            *(Act("duplicate", "cal1", "t1", 22, "t22"), Cycle(), Cycle()),
+            *(Act("move key", "cal1", "t22", 23), Act("delete", "cal1", "t1", 24)),
+        ],
+    ),
+    "an occurrence is dropped from its series while its row is renamed": (
+        two(1, 3, person=""),
+        [
+            *(Act("series", "cal1", "t2", 2), Cycle(), Cycle()),
+            Act("drop occurrence", "cal1", "t2", 15),
+            Act("retitle", "crm", "t2", 16),
+        ],
+    ),
+    "what is cancelled is duplicated": (
+        two(1, 0),
+        [
+            *(Act("visit", "cal1", "t2", 2, ALICE), Cycle()),
+            *(Act("cancel", "crm", "t2", 13), Act("duplicate", "crm", "t2", 21, "t21")),
+        ],
+    ),
+    "a backup from before a visit whose record is deleted": (
+        two(0, 4, person=""),
+        [
+            *(*FIVE, Act("visit", "cal1", "t37", 37), Cycle()),
+            *(Act("delete", "crm", "t37", 40), Restart(backup=True)),
+        ],
+    ),
+    "an edit in a calendar that is down goes with its copy": (
+        two(0, 5, person=""),
+        [
+            *(Act("visit", "crm", "t2", 2), Cycle(), Act("invite", "cal1", "t2", 25)),
+            *(Weather("cal1", "down", True), Cycle()),
+            *(Act("delete", "cal1", "t2", 33), Act("retitle", "crm", "t2", 38)),
+        ],
+    ),
+    "what a person duplicated is deleted and has to be made again": (
+        _company(2, (0, BOB), (1, CHEN), (4, "")),
+        [
+            *(Act("visit", "crm", "t1", 1, CHEN), Cycle(), Act("invite", "crm", "t1", 27)),
+            *(Weather("crm", "locked", True), Act("duplicate", "cal3", "t1", 34, "t34")),
+            *(Cycle(), Cycle(), Act("delete", "cal3", "t1", 42)),
+        ],
+    ),
+    "a record is duplicated and moved to another key": (
+        two(0, 0),
+        [
+            *(Act("visit", "crm", "t3", 3, ALICE), Cycle(), Cycle()),
+            *(Act("duplicate", "crm", "t3", 12, "t12"), Act("move key", "crm", "t3", 17)),
+        ],
+    ),
+    "a backup from before a duplicate": (
+        _company(1, (0, ""), (4, BOB)),
+        [
+            *(Act("visit", "crm", "t1", 1, BOB), *FIVE),
+            *(Act("duplicate", "cal1", "t1", 30, "t30"), Cycle()),
+            *(Act("delete", "crm", "t1", 35), Cycle(), Restart(backup=True)),
+        ],
+    ),
+    "a backup from before a duplicate of a record": (
+        _company(1, (5, ALICE), (2, BOB), (4, "")),
+        [
+            *(Cycle(), Cycle(), Act("visit", "cal1", "t15", 15, ALICE), Cycle(), Cycle(), Cycle()),
+            *(Act("duplicate", "crm", "t15", 35, "t35"), Cycle(), Cycle(), Restart(backup=True)),
+        ],
+    ),
+    "a series is split while the CRM does not answer": (
+        two(0, 2),
+        [
+            *(Act("series", "crm", "t1", 1, ALICE), Cycle(), Cycle()),
+            *(Weather("crm", "down", True), Act("split", "cal1", "t1", 43, "t43"), Cycle()),
+        ],
+    ),
+    "a record is deleted while its copy is duplicated": (
+        _company(2, (1, ALICE), (4, "")),
+        [
+            *(Act("visit", "crm", "t19", 19, ALICE), Cycle()),
+            *(Act("delete", "crm", "t19", 26), Act("duplicate", "cal1", "t19", 27, "t27")),
+        ],
+    ),
+    "a row is renamed whose occurrence was dropped": (
+        two(2, 3, person=""),
+        [
+            *(Act("series", "cal1", "t10", 10), Cycle(), Cycle()),
+            *(Weather("crm", "read_only", True), Act("drop occurrence", "cal1", "t10", 31)),
+            *(Cycle(), Act("retitle occurrence", "crm", "t10", 43)),
+        ],
+    ),
+}
