@@ -107,7 +107,8 @@ def _planned(seeded: Seeded, policy: Policy, moment: Moment) -> Plan:
     if seeded.record is None:
         return plan
     records = (seeded.record, *plan.records)
-    return replace(plan, moved=(*plan.moved, *seeded.moved), records=records)
+    moved = (*plan.moved, *seeded.moved)
+    return replace(plan, moved=moved, records=records, quiet=False)
 
 
 def _outline(plan: Plan) -> Plan:
