@@ -46,7 +46,7 @@ class Desk:
         )
         status, body, _ = self.server.send("REPORT", self.url, report, {"Depth": "1"})
         assert status == 207, (status, body[:200])
-        return _bodies(body)
+        return bodies_of(body)
 
     def events(self) -> dict[str, Any]:
         """The first VEVENT of each item by path."""
@@ -59,7 +59,8 @@ class Desk:
         return sorted(str(event.get("SUMMARY", "")) for event in self.events().values())
 
 
-def _bodies(answer: bytes) -> dict[str, str]:
+def bodies_of(answer: bytes) -> dict[str, str]:
+    """The bodies in the answer to a calendar-query, by path."""
     from lxml import etree
 
     found: dict[str, str] = {}
