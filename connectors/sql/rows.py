@@ -18,6 +18,8 @@ from syncd.connector import TableMapping, Window
 _PAD = timedelta(days=2)
 """Around the window in SQL: zones, separators in texts and inclusive ends fit into it."""
 
+_DATE = "____-__-__%"
+
 _STREAMED = 1000
 """Rows that are in memory at once while a table is read."""
 
@@ -144,7 +146,15 @@ class Rows:
         first = self._clock.limit(window.start - _PAD, self._layout.columns[end_name])
         last = self._clock.limit(window.end + _PAD, self._layout.columns[start_name])
         ends = sa.or_(end >= first, end.is_(None))
-        return sa.or_(start.is_(None), sa.and_(start < last, ends))
+        inside = sa.or_(start.is_(None), sa.and_(start < last, ends))
+        return sa.or_(inside, *map(self._no_date, (start_name, end_name)))
+
+    def _no_date(self, name: str) -> sa.ColumnElement[bool]:
+        """A text that is no date at all compares with nothing: it is read, and reported."""
+        known, column = self._layout.columns[name], self._layout.table.columns[name]
+        if known.as_text:  # SQLite, where a column also holds numbers
+            return sa.and_(sa.func.typeof(column) == "text", sa.not_(column.like(_DATE)))
+        return sa.not_(column.like(_DATE)) if known.kind is Kind.TEXT else sa.false()
 
     def _since(self, column: sa.Column[Any], since: Bound) -> sa.ColumnElement[bool]:
         known = self._layout.columns[column.name]
