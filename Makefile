@@ -5,6 +5,7 @@
 #   make test [ARGS=...]      the tests (ARGS go to pytest)
 #   make simulate [SEEDS=50]  whole companies at random, with faults and crashes; [FIRST=0]
 #   make bench [ARGS=...]     measurements
+#   make soak [ARGS=...]      a company at work for half an hour, judged at the end
 #   make lint                 ruff, mypy, import contracts
 #   make clean                removes .venv and all caches
 
@@ -20,7 +21,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input install --qui
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test simulate bench clean venv-demo venv-dev
+.PHONY: help demo test simulate bench soak clean venv-demo venv-dev
 .PHONY: lint lint-rules lint-format lint-types lint-imports
 
 help:
@@ -37,6 +38,9 @@ simulate: venv-dev
 
 bench: venv-dev
 	$(BIN)/python -m bench $(ARGS)
+
+soak: venv-dev
+	$(BIN)/python -m bench.soak $(ARGS)
 
 # One target each, so that `make -k lint` shows everything that is wrong.
 lint: lint-rules lint-format lint-types lint-imports

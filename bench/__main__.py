@@ -6,7 +6,7 @@ import argparse
 import sys
 from collections.abc import Callable, Iterator
 
-from bench import change, core, crm, first, idle, memory
+from bench import change, core, crm, first, idle, memory, people
 from bench.table import Row, show
 
 
@@ -31,6 +31,7 @@ MEASUREMENTS: dict[str, Callable[[], Iterator[Row]]] = {
     "idle": idle.run,
     "memory": memory.run,
     "first": first.run,
+    "people": people.run,
 }
 SMALL: dict[str, Callable[[], Iterator[Row]]] = {
     "core": lambda: settling(1000),
@@ -39,6 +40,7 @@ SMALL: dict[str, Callable[[], Iterator[Row]]] = {
     "idle": lambda: idle.run((100,)),
     "memory": lambda: memory.run(500),
     "first": lambda: first.run(50),
+    "people": lambda: people.run(20),
 }
 
 

@@ -18,6 +18,7 @@ from tests.servers import stop
 _HEAD = """[daemon]
 state = "sqlite:///state.db"
 poll_interval = "1s"
+listen = "off"
 """
 _CALENDAR = """[systems.{name}]
 connector = "caldav"
@@ -97,27 +98,34 @@ class Ours:
     @contextmanager
     def cycles(self) -> Iterator[Cycles]:
         """The daemon's cycles one by one, in a process of their own."""
-        process = subprocess.Popen(
-            [sys.executable, "-m", "bench.cycles", str(self.config)],
-            env={**os.environ, **_ENVIRONMENT},
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        assert process.stdin is not None
-        assert process.stdout is not None
-        try:
-            yield Cycles(process.pid, process.stdin, process.stdout)
-        finally:
-            process.stdin.close()
-            process.wait(60)
+        with cycles_of(self.config) as cycles:
+            yield cycles
+
+
+@contextmanager
+def cycles_of(config: Path) -> Iterator[Cycles]:
+    """The cycles of the daemon with this configuration, in a process of their own."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "bench.cycles", str(config)],
+        env={**os.environ, **_ENVIRONMENT},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdin is not None
+    assert process.stdout is not None
+    try:
+        yield Cycles(process.pid, process.stdin, process.stdout)
+    finally:
+        process.stdin.close()
+        process.wait(60)
 
 
 class Cycles:
     """A running deployment that makes one cycle whenever it is asked to."""
 
     def __init__(self, pid: int, asked: IO[str], answers: IO[str]) -> None:
-        self._pid, self._asked, self._answers = pid, asked, answers
+        self.pid, self._asked, self._answers = pid, asked, answers
 
     def one(self) -> Told:
         """One cycle of the daemon."""
@@ -127,7 +135,7 @@ class Cycles:
         if not line:
             raise RuntimeError("the cycles ended")
         told = json.loads(line)
-        return Told(**told, peak=peak_of(self._pid))
+        return Told(**told, peak=peak_of(self.pid))
 
     def many(self, number: int) -> Sequence[Told]:
         """Several cycles, one after the other."""

@@ -31,10 +31,8 @@ def ask_after(
 ) -> None:
     """Fetch what ``looked`` channels (by name) should have shown by now and did not."""
     unseen: dict[str, list[Intent]] = {}
-    for _, intent in store.open_intents(bridge):
-        name = intent.write.channel
-        if intent.done and name in looked and _is_unseen(store, targets[name], intent):
-            unseen.setdefault(name, []).append(intent)
+    for intent in store.unseen(bridge, looked):
+        unseen.setdefault(intent.write.channel, []).append(intent)
     names = sorted(unseen)
     jobs: list[Job[Fetched]] = [
         Job(targets[name].system, _Fetch(targets[name], unseen[name], retry)) for name in names
@@ -43,15 +41,6 @@ def ask_after(
     for name, answer in zip(names, answers, strict=True):
         if not isinstance(answer, ConnectorError):
             _take(store, targets[name], unseen[name], answer, at)
-
-
-def _is_unseen(store: Store, target: Target, intent: Intent) -> bool:
-    """Whether the channel shows nothing at the key, or still what the write was based on."""
-    item = store.observed(target.id, intent.key)
-    if item is None or item.copy is None:
-        return item is None
-    base = intent.write.base
-    return not item.dirty and base is not None and item.copy.version == base.version
 
 
 def _take(

@@ -270,6 +270,17 @@ class Counts(Protocol):
         ...
 
 
+@runtime_checkable
+class Expires(Protocol):
+    """A connector whose sign-in ends at a known time."""
+
+    @property
+    def token_expires(self) -> datetime | None:
+        """When its sign-in ends and a person must renew it (aware), ``None`` if it does not
+        know. Answers from memory; a token that the connector renews itself does not count."""
+        ...
+
+
 class Plugin(Protocol):
     """What an entry point of :data:`GROUP` names."""
 

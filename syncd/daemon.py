@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from datetime import timedelta
 from pathlib import Path
 from threading import Event
@@ -13,71 +14,186 @@ from types import FrameType
 
 import structlog
 
-from syncd import plugins
+from syncd import log as logs
+from syncd import metrics, plugins
 from syncd.config import Settings, load
-from syncd.deployment import Deployment
+from syncd.deployment import Deployment, now_utc
 from syncd.errors import ConfigError
-from syncd.lock import StoreLock
+from syncd.heartbeat import Heartbeat
+from syncd.lock import Busy, StoreLock
+from syncd.notify import Notifier, Seen
+from syncd.pulse import Pulse
+from syncd.results import State
 from syncd.store import Store
+from syncd.systemd import Systemd
+
+RETRY_FIRST = timedelta(seconds=30)
+"""The first wait before a write is tried again."""
+
+SHORTEST_WAIT = 0.05
+"""Seconds between two rounds, however long the last one took."""
+
+TIDY_EVERY = 3600.0
+"""Seconds after which what is too old to matter is forgotten."""
+
+Beside = Callable[[Deployment, Pulse], AbstractContextManager[object]]
+"""What is open while the deployment of one configuration is at work: the pages that show it."""
 
 log = structlog.get_logger("syncd.daemon")
+
+
+def nothing(_deployment: Deployment, _pulse: Pulse) -> AbstractContextManager[object]:
+    """Nothing beside the daemon."""
+    return nullcontext()
 
 
 class Daemon:
     """``syncd run``: polls until SIGTERM; SIGHUP reads the configuration again."""
 
-    def __init__(self, config: Path) -> None:
-        self._config = config
+    def __init__(self, config: Path, *, beside: Beside = nothing) -> None:
+        self._config, self._beside = config, beside
         self._stop = Event()
         self._wake = Event()
         self._reload = False
+        self._tidied = float("-inf")
+        self._pulse = Pulse()
+        self._manager = Systemd(os.environ)
+        self._heart = Heartbeat(self._pulse, self._manager, time.monotonic)
 
     def run(self) -> None:
-        """Poll every bridge until asked to stop. Raises ``ConfigError`` at the start only."""
+        """Poll every bridge until asked to stop. Raises ``ConfigError`` at the start only, and
+        ``Busy`` if another syncd has the store."""
         settings = load(self._config, plugins.Plugins())
         url = settings.daemon.state.reveal()
-        with self._signals(), StoreLock(url), Store.open(url) as store:
-            while not self._stop.is_set():
-                settings = self._serve(settings, store)
+        with self._signals(), StoreLock(url) as lock, Store.open(url) as store:
+            deployment: Deployment | None = self._deployed(settings, store)
+            while deployment is not None:
+                deployment = self._serve(deployment, lock)
+        log.info("stopped", state="stopped")
 
-    def _serve(self, settings: Settings, store: Store) -> Settings:
-        """Poll with one configuration until stopped or given another one, which is returned."""
-        interval = settings.daemon.poll_interval
-        with Deployment(
-            settings, store, stop=self._stop, retry_first=timedelta(seconds=30)
-        ) as deployment:
+    def _serve(self, deployment: Deployment, lock: StoreLock) -> Deployment | None:
+        """Poll with one configuration until stopped, or until another one is at work: it is
+        returned."""
+        settings = deployment.settings
+        told = closing(Notifier(settings, deployment.store))
+        with deployment, self._beside(deployment, self._pulse), told as notifier:
+            self._pulse.configured([b.name for b in settings.bridges], settings.systems)
+            self._manager.ready(self._status())
             log.info("started", state="running")
             while not self._stop.is_set():
-                started = time.monotonic()
-                self._cycle(deployment)
-                if self._reload:
+                if self._reload or settings.is_outdated(now_utc()):
                     self._reload = False
-                    return self._reloaded(settings)
-                left = interval.total_seconds() - (time.monotonic() - started)
-                self._wake.wait(max(0.05, left))
-                self._wake.clear()
-        log.info("stopped", state="stopped")
-        return settings
+                    fresh = self._reloaded(deployment)
+                    if fresh is not None:
+                        return fresh
+                fault = self._round(deployment, lock)
+                notifier.look(Seen(expiring=deployment.expiries(), fault=fault), now_utc())
+                self._wait(deployment)
+        return None
 
-    def _cycle(self, deployment: Deployment) -> None:
+    def _round(self, deployment: Deployment, lock: StoreLock) -> str:
+        """Look, settle and write where it is time; the class of the error that ended it early."""
+        fault = ""
+        self._heart.beat()
         try:
-            deployment.cycle()
-            deployment.tidy()
-        except Exception:  # the one loop: a bug in one cycle must not end the daemon
+            lock.keep()
+            for result in deployment.poll():
+                self._pulse.cycled([result], result.seconds, now_utc())
+            if time.monotonic() - self._tidied >= TIDY_EVERY:
+                deployment.tidy()
+                self._tidied = time.monotonic()
+        except Busy:
+            raise
+        except Exception as error:  # the one loop: a bug in one cycle must not end the daemon
+            fault = type(error).__name__
+            metrics.cycle_crashed()
             log.exception("a cycle failed; the next one tries again")
+        self._manager.status(self._status())
+        return fault
 
-    def _reloaded(self, settings: Settings) -> Settings:
+    def _wait(self, deployment: Deployment) -> None:
+        """Until a channel's turn comes, or a signal."""
+        until = time.monotonic() + max(SHORTEST_WAIT, deployment.next_turn().total_seconds())
+        while not self._wake.is_set():
+            self._heart.beat()
+            left = until - time.monotonic()
+            if left <= 0:
+                return
+            self._wake.wait(min(left, self._heart.every))
+        self._wake.clear()
+
+    def _deployed(self, settings: Settings, store: Store) -> Deployment:
+        """The deployment of a configuration. Raises ``ConfigError`` if a connector refuses its
+        options."""
+        deployment = Deployment(
+            settings,
+            store,
+            stop=self._stop,
+            retry_first=RETRY_FIRST,
+            beat=self._heart.beat,
+            fares=self._pulse.system,
+        )
         try:
-            return load(self._config, plugins.Plugins())
+            deployment.connect()
+        except ConfigError:
+            deployment.close()
+            raise
+        return deployment
+
+    def _reloaded(self, before: Deployment) -> Deployment | None:
+        """The deployment of the configuration as it is written now; ``None`` if it is refused:
+        then the old one stays, whole."""
+        self._manager.reloading()
+        old = before.settings
+        try:
+            settings = load(self._config, plugins.Plugins())
+            if settings.daemon.state != old.daemon.state:
+                raise ConfigError(
+                    "another state needs a restart", key="daemon.state", hint="stop, move, start"
+                )
+            # Before its connectors are made: what they log must not show the new secrets.
+            self._log(settings)
+            fresh = self._deployed(settings, before.store)
         except ConfigError as error:
-            log.error("configuration refused, the old one stays", reason=str(error))
-            return settings
+            self._log(old)
+            for line in str(error).splitlines():
+                log.error("configuration refused, the old one stays", reason=line)
+            self._pulse.reloaded(refused=str(error))
+            self._manager.ready(self._status())
+            return None
+        fresh.inherit(before)
+        for warning in settings.warnings:
+            log.warning("configuration", reason=warning)
+        self._pulse.reloaded()
+        log.info("configuration taken", file=settings.file)
+        return fresh
+
+    def _log(self, settings: Settings) -> None:
+        daemon = settings.daemon
+        logs.configure(daemon.log_format, daemon.log_level, settings.secrets)
+
+    def _status(self) -> str:
+        """One line without personal data: names of bridges and systems may hold some."""
+        now = self._pulse.snapshot()
+        parts = [_counted(len(now.bridges), "bridge", "bridges")]
+        for state in (State.FAILED, State.HELD, State.CONFLICTS):
+            count = sum(1 for cycled in now.cycles.values() if cycled.state is state)
+            parts += [f"{count} {state.value}"] if count else []
+        resting = sum(1 for circuit in now.circuits.values() if not circuit.is_closed)
+        if resting:
+            parts.append(f"{_counted(resting, 'system', 'systems')} left alone")
+        if now.refused:
+            parts.append("the last configuration was refused")
+        last = max((cycled.ended for cycled in now.cycles.values()), default=None)
+        parts.append(f"last cycle {last:%H:%M:%S} UTC" if last else "no cycle yet")
+        return ", ".join(parts)
 
     @contextmanager
     def _signals(self) -> Iterator[None]:
         def end(_number: int, _frame: FrameType | None) -> None:
             self._stop.set()
             self._wake.set()
+            self._manager.stopping()
 
         def again(_number: int, _frame: FrameType | None) -> None:
             self._reload = True
@@ -93,3 +209,7 @@ class Daemon:
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
+
+
+def _counted(number: int, one: str, more: str) -> str:
+    return f"{number} {one if number == 1 else more}"

@@ -2,30 +2,33 @@
 
 from __future__ import annotations
 
-import json
 import secrets
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import asdict, replace
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from random import SystemRandom
 from threading import Event
-from typing import Any
 
 import structlog
 
 from syncd import log as logs
-from syncd import plugins
-from syncd.config import BridgeSettings, ChannelSettings, Mode, Settings
-from syncd.connector import Connector, Health, Plugin
-from syncd.core.fidelity import Fidelity
+from syncd import metrics, plugins
+from syncd.breakers import CIRCUIT, Breakers, encode
+from syncd.checking import Checked, Told, check
+from syncd.config import BridgeSettings, Mode, Settings
+from syncd.connecting import Connections, Reached
+from syncd.connector import Expires, Plugin
 from syncd.core.safety import Limits
-from syncd.engine import Bridge, Surroundings
-from syncd.errors import ConnectorError, Unauthorized, Unavailable
+from syncd.engine import Bridge
+from syncd.former import with_former_addresses
 from syncd.plans import Plans
-from syncd.pool import Job, Pool, ThreadPool
+from syncd.pool import Pool, ThreadPool
 from syncd.results import BridgeResult, State
+from syncd.schedule import Circuit
 from syncd.store import Store
-from syncd.target import Target
+from syncd.surroundings import Stopping, Surroundings
+from syncd.turns import Turns
 
 MOST_CYCLES = 12
 """``sync`` gives up after so many cycles; what is still owed then is said."""
@@ -66,21 +69,42 @@ class Deployment:
         new_id: Callable[[], str] = new_appointment_id,
         stop: Event | None = None,
         retry_first: timedelta = timedelta(seconds=1),
+        beat: Callable[[], None] = lambda: None,
+        fares: Callable[[str, Circuit], None] = lambda _system, _circuit: None,
     ) -> None:
         self.settings, self.store = settings, store
+        self._people = with_former_addresses(store, settings.people)
         self._plugins = {each.connector: find(each.connector) for each in settings.systems.values()}
         stop = stop or Event()
+        self._beat, self._told = beat, fares
+        connections = Connections(settings, self._plugins, store)
+        self._connections = connections
         self._around = Surroundings(
             store=store,
-            pool=pool or ThreadPool(self._limits(), stop=stop),
+            pool=pool
+            or ThreadPool(
+                self._limits(),
+                workers=settings.daemon.workers,
+                stop=stop,
+                beat=beat,
+                requests=connections.requests,
+            ),
+            breakers=Breakers(clock, self._fares),
+            progress=self._progress,
             clock=clock,
             sleep=sleep,
             new_id=new_id,
             stop=stop,
             retry_first=retry_first,
         )
-        self._connectors: dict[tuple[str, str], Connector] = {}
-        self._bridges: dict[str, Bridge] = {}
+        self._turns = Turns(settings.daemon.bounds, SystemRandom().random)
+        self._bridges: dict[str, tuple[Bridge, Reached]] = {}
+        self._steady: frozenset[str] = frozenset()
+
+    @property
+    def around(self) -> Surroundings:
+        """What its bridges are given from outside."""
+        return self._around
 
     def __enter__(self) -> Deployment:
         return self
@@ -91,8 +115,7 @@ class Deployment:
     def close(self) -> None:
         """Let go of everything but the store, which was passed in."""
         self._around.pool.close()
-        for connector in self._connectors.values():
-            connector.close()
+        self._connections.close()
 
     def bridges(self, name: str | None = None) -> Iterator[Bridge]:
         """The bridges, or the one called ``name``; each as far as its systems can be reached."""
@@ -110,26 +133,90 @@ class Deployment:
         """One cycle of each bridge."""
         return [self._cycle(self._bridge(settings)) for settings in self._named(name)]
 
+    def connect(self) -> None:
+        """Make all connectors, without a request. Raises ``ConfigError``."""
+        self._connections.connect_all()
+
+    def inherit(self, before: Deployment) -> None:
+        """Take over from the deployment of an older configuration how the systems and channels
+        fare that are in both, unchanged: rhythms, circuits and back-off."""
+        old, new = before.settings, self.settings
+        systems = {n for n, each in new.systems.items() if old.systems.get(n) == each}
+        known = {f"{b.name}/{c.name}": c for b in old.bridges for c in b.channels}
+        channels = {f"{b.name}/{c.name}": c for b in new.bridges for c in b.channels}
+        self._steady = frozenset(
+            id
+            for id, each in channels.items()
+            if each.system in systems and id in known and known[id].collection == each.collection
+        )
+        self._turns.inherit(before._turns, self._steady)
+        self._around.breakers.inherit(before._around.breakers, systems)
+
+    def poll(self) -> Iterator[BridgeResult]:
+        """One cycle of each bridge that looks only at the channels whose turn it is."""
+        for settings in self.settings.bridges:
+            now = self._around.clock()
+            bridge = self._bridge(settings)
+            names = self._turns.due(bridge.targets.values(), now)
+            if not names and self._turns.is_idle(bridge.name, now):
+                continue
+            result = self._cycle(bridge, only=names)
+            written = [c.name for c in result.channels if c.created or c.updated or c.deleted]
+            self._turns.went(bridge.name, bridge.targets, bridge.looks.seen, written, now)
+            yield result
+
+    def next_turn(self) -> timedelta:
+        """How long until a channel's turn comes; at most the usual interval."""
+        usual, now = self.settings.daemon.poll_interval, self._around.clock()
+        coming = self._turns.next(now)
+        return usual if coming is None else min(usual, coming - now)
+
     def plans(self, name: str | None = None) -> dict[str, Plans]:
         """What the next cycle would do, by bridge. Writes nothing to any remote."""
         return {settings.name: self._bridge(settings).plan() for settings in self._named(name)}
 
-    def check(self) -> Iterator[tuple[BridgeSettings, ChannelSettings, Health]]:
-        """Sign in to every channel and look at rights and clock, side by side."""
-        pairs = [(b, c) for b in self.settings.bridges for c in b.channels]
-        jobs: list[Job[Health]] = [Job(c.system, self._checking(b, c)) for b, c in pairs]
-        answers = self._around.pool.gather(jobs)
-        for (bridge, channel), answer in zip(pairs, answers, strict=True):
-            if isinstance(answer, ConnectorError):
-                answer = Health(ok=False, detail=f"{type(answer).__name__}: {answer}")
-            yield bridge, channel, answer
+    def check(self, told: Told = lambda _done, _total: None) -> list[Checked]:
+        """Sign in to every channel and look at rights and clock, side by side. ``told`` as each
+        answers."""
+        return check(self.settings, self._connections, self._around.pool, told)
+
+    def expiries(self) -> dict[str, datetime]:
+        """By system, when the first of its sign-ins ends; of those that know. Asks nobody."""
+        systems = {(b.name, c.name): c.system for b in self.settings.bridges for c in b.channels}
+        found: dict[str, datetime] = {}
+        for place, connector in self._connections.made():
+            expires = connector.token_expires if isinstance(connector, Expires) else None
+            if expires is not None:
+                system = systems[place]
+                found[system] = min(expires, found.get(system, expires))
+        return found
 
     def tidy(self) -> None:
         """Forget what is too old to matter."""
         self.store.purge_tombstones(self._around.clock() - TOMBSTONES_KEPT)
 
-    def _checking(self, bridge: BridgeSettings, channel: ChannelSettings) -> Callable[[], Health]:
-        return lambda: self._connector(bridge.name, channel).check()
+    def _progress(self) -> None:
+        """A step of a long piece of work is done. Raises ``Stopping`` once all is to stop."""
+        self._beat()
+        if self._around.stop.is_set():
+            raise Stopping
+
+    def _fares(self, system: str, circuit: Circuit) -> None:
+        """A system's circuit opened, closed, or failed again."""
+        self._told(system, circuit)
+        told = encode(circuit)
+        if (self.store.meta_get(f"{CIRCUIT}{system}") or "") == told:
+            return
+        self.store.meta_set(f"{CIRCUIT}{system}", told)
+        if circuit.is_closed:
+            log.info("the system answers again", system=system)
+        else:
+            log.warning(
+                "the system is left alone for a while",
+                system=system,
+                state=circuit.flow(self._around.clock()),
+                reason=circuit.error,
+            )
 
     def _named(self, name: str | None) -> list[BridgeSettings]:
         return [each for each in self.settings.bridges if name in (None, each.name)]
@@ -151,6 +238,8 @@ class Deployment:
         else:
             total.worsen(State.FAILED, "something changes at every cycle")
         retry = self.store.next_retry(settings.name)
+        if total.state is State.HELD:
+            return total  # what is held is owed until somebody approves it
         if retry is not None and retry < self._around.clock() + OWED_WITHIN:
             total.worsen(State.FAILED, "writes are still owed")
         return total
@@ -163,10 +252,13 @@ class Deployment:
         self._around.sleep(max(0.0, (at - self._around.clock()).total_seconds()))
         return True
 
-    def _cycle(self, bridge: Bridge) -> BridgeResult:
+    def _cycle(self, bridge: Bridge, *, only: Collection[str] | None = None) -> BridgeResult:
         cycle = f"{self._around.clock():%Y%m%dT%H%M%S}-{secrets.token_hex(2)}"
         with logs.cycle(cycle):
-            result = bridge.cycle(cycle)
+            result = bridge.cycle(cycle, only=only)
+            for name, error in self._bridges[bridge.name][1].missing.items():
+                result.worsen(State.FAILED, f"{name}: {error}")
+            metrics.cycle_over(result)
             written = sum(c.created + c.updated + c.deleted for c in result.channels)
             if written or result.state is not State.CONVERGED:
                 log.info(
@@ -185,68 +277,29 @@ class Deployment:
         }
 
     def _bridge(self, settings: BridgeSettings) -> Bridge:
-        """The bridge, made anew while a channel of it has never been reached."""
+        """The bridge, made anew once its channels carry something else than was known."""
+        around = self._around
+        reached = self._connections.reach(settings, around.pool, around.breakers)
         known = self._bridges.get(settings.name)
-        if known is not None and len(known.targets) == len(settings.channels):
-            return known
-        fidelities: dict[str, Fidelity] = {}
-        connectors: dict[str, Connector] = {}
-        for channel in settings.channels:
-            connector = self._connector(settings.name, channel)
-            fidelity = self._fidelity(f"{settings.name}/{channel.name}", connector)
-            if fidelity is not None:
-                fidelities[channel.name], connectors[channel.name] = fidelity, connector
-        policy = settings.policy(fidelities, self.settings.people)
-        targets = [
-            Target(
-                settings.name,
-                channel,
-                connectors[channel.name],
-                self._plugins[self.settings.systems[channel.system].connector].manifest,
-                policy.channels[channel.name],
-                self.settings.systems[channel.system].mapping,
-                self.settings.daemon.time_zone,
-            )
-            for channel in settings.channels
-            if channel.name in connectors
-        ]
+        if known is not None and known[1].fidelities == reached.fidelities:
+            known[1].missing = reached.missing
+            return known[0]
+        policy = settings.policy(reached.fidelities, self._people)
         limits = settings.limits
-        self._bridges[settings.name] = Bridge(
+        bridge = Bridge(
             settings.name,
-            targets,
+            list(self._connections.targets(settings, reached, policy)),
             policy,
             Limits(limits.deletes, limits.moves, limits.writes_per_hour),
             self.settings.daemon.window,
             self.settings.daemon.time_zone,
-            self._around,
+            around,
             writes=settings.mode is Mode.BOTH,
             configured=[channel.name for channel in settings.channels],
+            steady=self._steady,
         )
-        return self._bridges[settings.name]
-
-    def _connector(self, bridge: str, channel: ChannelSettings) -> Connector:
-        key = (bridge, channel.name)
-        if key not in self._connectors:
-            system = self.settings.system(channel.system, self.store.installation)
-            plugin = self._plugins[system.connector]
-            self._connectors[key] = plugin.connect(system, channel.collection)
-        return self._connectors[key]
-
-    def _fidelity(self, channel: str, connector: Connector) -> Fidelity | None:
-        """What the channel carries, as it says or as it said last; ``None`` if it never did."""
-        name = f"fidelity:{channel}"
-        try:
-            found = connector.fidelity
-        except (Unavailable, Unauthorized) as error:
-            log.warning(
-                "not reached", channel=channel, error=type(error).__name__, reason=str(error)
-            )
-            told = self.store.meta_get(name)
-            return _decoded(told) if told is not None else None
-        encoded = _encoded(found)
-        if self.store.meta_get(name) != encoded:
-            self.store.meta_set(name, encoded)
-        return found
+        self._bridges[settings.name] = bridge, reached
+        return bridge
 
 
 def _add(total: BridgeResult, cycle: BridgeResult) -> None:
@@ -263,18 +316,3 @@ def _add(total: BridgeResult, cycle: BridgeResult) -> None:
         for name in ("created", "updated", "deleted", "conflicts", "failed", "requests"):
             setattr(sums, name, getattr(sums, name) + getattr(channel, name))
         sums.unchanged = max(0, channel.unchanged - sums.created - sums.updated)
-
-
-def _encoded(fidelity: Fidelity) -> str:
-    told = asdict(fidelity)
-    return json.dumps(
-        {name: sorted(v) if isinstance(v, frozenset) else v for name, v in told.items()},
-        sort_keys=True,
-    )
-
-
-def _decoded(text: str) -> Fidelity:
-    told = json.loads(text)
-    sets = ("carries", "attendee_parts", "customer_parts", "override_fields")
-    kept: dict[str, Any] = {n: frozenset(v) if n in sets else v for n, v in told.items()}
-    return Fidelity(**kept)

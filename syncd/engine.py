@@ -8,25 +8,22 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from contextlib import suppress
 from datetime import datetime, timedelta
-from threading import Event
 
 import structlog
 
-from syncd.answers import ask_after
+from syncd.arrivals import Arrivals
 from syncd.connector import Window
 from syncd.core.belong import Moment
 from syncd.core.channel import Policy
 from syncd.core.safety import Limits
 from syncd.core.state import AppointmentId, Plan
-from syncd.errors import ConnectorError, Unauthorized, Unavailable
-from syncd.observe import Sight, look_at, patiently, requests_of
+from syncd.looking import Looks
+from syncd.observe import requests_of
 from syncd.pairing import Paired, pair_stored
 from syncd.plans import Plans, linked
-from syncd.pool import Job, Pool
 from syncd.preparing import (
-    BACKOFF_MOST,
     forget_read_otherwise,
     mark_all_due,
     prepare,
@@ -44,38 +41,25 @@ from syncd.settling import (
     release_holds,
     set_fights_aside,
 )
-from syncd.store import ChannelState, HoldState, Store
+from syncd.store import HoldState
+from syncd.surroundings import Stopping, Surroundings
 from syncd.target import Target
-from syncd.write import RETRY_FIRST, Outcome, Task, Writer, uid_of
+from syncd.write import Outcome, Task, Writer, uid_of
 
 ROUNDS = 5
 """Settling and writing are repeated within a cycle so often, where a write was stale."""
 
-BACKOFF_FIRST = timedelta(seconds=10)
-
-STOP_ALL = "writing-stopped"
-"""The store's flag that stops all writing of the installation."""
+STOPPED = "writing is stopped"
 
 log = structlog.get_logger("syncd.engine")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Surroundings:
-    """What is passed in, so that a whole deployment can run seeded in one thread."""
-
-    store: Store
-    pool: Pool
-    clock: Callable[[], datetime]
-    sleep: Callable[[float], None]
-    new_id: Callable[[], AppointmentId]
-    stop: Event = field(default_factory=Event)
-    retry_first: timedelta = RETRY_FIRST
 
 
 class Bridge:
     """A set of channels that are kept equal. ``targets`` in the order of the configuration.
 
     ``configured``: also the channels that could not be connected yet; they are not forgotten.
+    ``steady``: ids of channels that another configuration left as they were: they go on backing
+    off.
     """
 
     def __init__(
@@ -90,25 +74,27 @@ class Bridge:
         *,
         writes: bool = True,
         configured: Collection[str] = (),
+        steady: Collection[str] = (),
     ) -> None:
         self._configured = frozenset(configured) | {target.name for target in targets}
+        self._steady = steady
         self.name, self.policy, self.limits, self.writes = name, policy, limits, writes
         self.targets: Mapping[str, Target] = {target.name: target for target in targets}
         self._window, self._zone, self._around = window, default_zone, surroundings
         self._store = surroundings.store
+        self._arrivals = Arrivals(name, surroundings.store)
         self._writer = Writer(
             surroundings.store,
             surroundings.pool,
             surroundings.clock,
             surroundings.sleep,
             surroundings.stop,
+            self._arrivals,
             surroundings.retry_first,
         )
-        self._retry = patiently(surroundings.sleep)
+        self.looks = Looks(name, self.targets, surroundings, self._arrivals)
         self._last = surroundings.clock()
         self._contacted: set[str] = set()
-        self._dark: set[str] = set()
-        self._emptied: set[str] = set()
         self._prepared, self._fresh = False, True
 
     def now(self) -> datetime:
@@ -116,16 +102,20 @@ class Bridge:
         self._last = max(self._around.clock(), self._last + timedelta(microseconds=1))
         return self._last
 
-    def cycle(self, cycle: str, *, full: bool = False) -> BridgeResult:
-        """One cycle: look at every channel that may be looked at, then settle and write."""
+    def cycle(
+        self, cycle: str, *, full: bool = False, only: Collection[str] | None = None
+    ) -> BridgeResult:
+        """One cycle: look at every channel that may be looked at, or ``only`` at some, then
+        settle and write."""
         self._prepare()
         started = self._around.clock()
         before = {name: requests_of(target) for name, target in self.targets.items()}
         result = BridgeResult(self.name, cycles=1)
         result.channels = [ChannelResult(t.name, t.system) for t in self.targets.values()]
         at = self.now()
-        emptied = self._observe(at, result, full=full)
-        self._work(cycle, emptied, result)
+        emptied = self.looks.look(at, self._window(at), result, full=full, only=only)
+        with suppress(Stopping):
+            self._work(cycle, emptied, result)
         if self._fresh:
             forget_read_otherwise(self._store, self._list())
             self._fresh = False
@@ -138,7 +128,8 @@ class Bridge:
         self._prepare()
         result = BridgeResult(self.name)
         result.channels = [ChannelResult(t.name, t.system) for t in self.targets.values()]
-        emptied = self._observe(self.now(), result, full=False)
+        at = self.now()
+        emptied = self.looks.look(at, self._window(at), result)
         now = self.now()
         draw = self._draw(now, whole=True)
         dangers, _ = check(self._store, self.name, draw, self.limits, emptied, now)
@@ -150,6 +141,7 @@ class Bridge:
             doubtful=Counter(d.channel.split("/", 1)[1] for d in self._store.doubts(self.name)),
             questions=len(self._store.questions(self.name)),
             reread=read_otherwise(self._store, self._list()),
+            channels=self.policy.channels,
         )
 
     def is_settled(self) -> bool:
@@ -165,91 +157,11 @@ class Bridge:
         """At the start: take on what the configuration changed."""
         if self._prepared:
             return
-        names = prepare(self._store, self.name, self._list(), self._configured, self.now())
-        self._contacted, self._emptied = names.contacted, names.emptied
+        now, store = self.now(), self._store
+        names = prepare(store, self.name, self._list(), self._configured, now, self._steady)
+        self._contacted, self.looks.emptied = names.contacted, names.emptied
         prepare_all(self._store, self.name, self._list(), self.policy, self.now())
         self._prepared = True
-
-    def _observe(
-        self, at: datetime, result: BridgeResult, *, full: bool, again: Collection[str] = ()
-    ) -> set[str]:
-        """Look at every channel, ``again`` also at those that are left alone for a while."""
-        window = self._window(at)
-        states = {target.name: self._store.channel_state(target.id) for target in self._list()}
-        able = [t for t in self._list() if t.name in again or not _backs_off(states[t.name], at)]
-        for target in self._list():
-            if target not in able:
-                state = states[target.name]
-                result.worsen(State.FAILED, f"{target.name}: {state.error if state else ''}")
-        jobs = [Job(t.system, self._look(t, states[t.name], window, at, full=full)) for t in able]
-        errors: dict[int, ConnectorError] = {}
-        # Each is stored as it comes: together, first looks would fill the memory.
-        for index, sight in self._around.pool.stream(jobs):
-            target = able[index]
-            if isinstance(sight, ConnectorError):
-                errors[index] = sight
-                continue
-            changed = self._store.record_look(target.id, sight.look)
-            if sight.emptied or target.name in self._emptied:
-                self._set_emptied(target, not self._store.count_observed(target.id))
-            broken = len(sight.look.unreadable)
-            if changed or broken:
-                log.info("observed", channel=target.id, changed=changed, unreadable=broken)
-        for index, error in sorted(errors.items()):
-            self._unseen(able[index], states[able[index].name], error, at, result)
-        self._after_looks({t.name for i, t in enumerate(able) if i not in errors}, states, at)
-        return set(self._emptied)
-
-    def _after_looks(
-        self, looked: set[str], states: Mapping[str, ChannelState | None], at: datetime
-    ) -> None:
-        """A channel that is back is owed what it missed; one that is not seen is not written
-        to blindly; and answered writes that no look has shown are asked after."""
-        self._dark = set(self.targets) - looked
-        if any((state := states[name]) is not None and state.failures for name in looked):
-            mark_all_due(self._store, self.name, at)
-        around = self._around
-        ask_after(self._store, around.pool, self.name, self.targets, looked, at, self._retry)
-
-    def _set_emptied(self, target: Target, emptied: bool) -> None:
-        """Remembered, also beyond a restart, until copies are listed again or it is approved."""
-        if emptied != (target.name in self._emptied):
-            self._store.meta_set(f"emptied:{target.id}", "1" if emptied else "")
-            (self._emptied.add if emptied else self._emptied.discard)(target.name)
-
-    def _look(
-        self,
-        target: Target,
-        state: ChannelState | None,
-        window: Window,
-        at: datetime,
-        *,
-        full: bool,
-    ) -> Callable[[], Sight]:
-        return lambda: look_at(target, state, self._store, window, at, self._retry, full=full)
-
-    def _unseen(
-        self,
-        target: Target,
-        state: ChannelState | None,
-        error: ConnectorError,
-        at: datetime,
-        result: BridgeResult,
-    ) -> None:
-        """A channel that did not answer is left alone for a while; what it missed it will get."""
-        state = state or ChannelState(target.id)
-        wait = min(BACKOFF_MOST, BACKOFF_FIRST * 2 ** min(state.failures, 10))
-        if isinstance(error, Unavailable) and error.retry_after is not None:
-            wait = max(wait, timedelta(seconds=error.retry_after))
-        if isinstance(error, Unauthorized):
-            wait = BACKOFF_MOST
-        self._store.save_channel_state(
-            replace(state, failures=state.failures + 1, retry_at=at + wait, error=str(error))
-        )
-        result.worsen(State.FAILED, f"{target.name}: {error}")
-        log.warning(
-            "not observed", channel=target.id, error=type(error).__name__, reason=str(error)
-        )
 
     def _work(self, cycle: str, emptied: set[str], result: BridgeResult) -> None:
         rounds = 0
@@ -268,7 +180,8 @@ class Bridge:
                 return
             emptied = set()
             if outcome.lost:
-                emptied = self._observe(self.now(), result, full=False, again=outcome.lost)
+                at = self.now()
+                emptied = self.looks.look(at, self._window(at), result, again=outcome.lost)
 
     def _must_wait(
         self, draw: Draw, emptied: set[str], now: datetime, result: BridgeResult
@@ -276,8 +189,8 @@ class Bridge:
         """Whether these writes must not be made now: observed only, stopped, or unsafe."""
         if not self.writes:
             return True
-        if self._store.meta_get(STOP_ALL) or self._store.meta_get(f"paused:{self.name}"):
-            result.worsen(State.HELD, "writing is stopped")
+        if self._store.is_stopped(self.name):
+            result.worsen(State.HELD, STOPPED)
             return True
         dangers, approved = check(self._store, self.name, draw, self.limits, emptied, now)
         if dangers:
@@ -287,7 +200,7 @@ class Bridge:
             return True
         log_begun(self._store, self.name, draw, approved, now)
         for name in sorted(emptied):
-            self._set_emptied(self.targets[name], emptied=False)
+            self.looks.set_emptied(name, emptied=False)
         release_holds(self._store, self.name, now, approved=False)
         return False
 
@@ -296,11 +209,20 @@ class Bridge:
         paired = self._pair(moment)
         ids = set(self._store.due(self.name, now)) | set(paired.births) | set(paired.dying)
         return draw_up(
-            self._store, self.name, self.policy, moment, sorted(ids), paired.dying, whole=whole
+            self._store,
+            self.name,
+            self.policy,
+            moment,
+            sorted(ids),
+            paired.dying,
+            whole=whole,
+            progress=self._around.progress,
         )
 
     def _pair(self, moment: Moment) -> Paired:
         looked = {name for name in self.targets if name not in moment.blind}
+        self._contacted -= self.looks.moved
+        self.looks.moved.clear()
         contacts = looked - self._contacted
         paired = pair_stored(
             self._store, self.name, self.policy, moment, self._around.new_id, contacts
@@ -316,12 +238,7 @@ class Bridge:
 
     def _moment(self, now: datetime) -> Moment:
         window = self._window(now)
-        blind = set(self._dark)
-        for target in self._list():
-            state = self._store.channel_state(target.id)
-            if state is None or state.looked is None:
-                blind.add(target.name)
-        return Moment(now, window.start, window.end, self._zone, frozenset(blind))
+        return Moment(now, window.start, window.end, self._zone, self.looks.blind())
 
     def _carry_out(
         self, cycle: str, draw: Draw, now: datetime, result: BridgeResult
@@ -329,7 +246,7 @@ class Bridge:
         result_by_name = {channel.name: channel for channel in result.channels}
         outcome, carried = Outcome(), set[AppointmentId]()
         for plans in draw.parts():
-            if carried and self._around.stop.is_set():
+            if carried and (outcome.halted or self._around.stop.is_set()):
                 break
             tasks = self._commit(cycle, plans, now)
             for name, count in count_conflicts(plans).items():
@@ -345,6 +262,8 @@ class Bridge:
         self._store.forget_writes(now, outcome.undone)
         if not outcome.undone:
             release_holds(self._store, self.name, now, approved=True)
+        if outcome.halted and not self._around.stop.is_set():
+            result.worsen(State.HELD, STOPPED)
         for name, tally in outcome.tallies.items():
             channel = result_by_name[name]
             channel.created += tally.created
@@ -362,6 +281,7 @@ class Bridge:
     def _commit(self, cycle: str, plans: Sequence[Plan], now: datetime) -> list[Task]:
         """Store what was decided; answers the writes, whose intents are stored now."""
         intents = self._store.commit(self.name, cycle, now, plans)
+        self._arrivals.decided(plans, self.looks.dark)
         set_fights_aside(self._store, self.name, self.policy, plans, now)
         writes = [(plan, write) for plan in plans for write in plan.writes]
         return [
@@ -394,7 +314,3 @@ class Bridge:
         """Let go of the connectors."""
         for target in self.targets.values():
             target.connector.close()
-
-
-def _backs_off(state: ChannelState | None, at: datetime) -> bool:
-    return state is not None and state.retry_at is not None and state.retry_at > at

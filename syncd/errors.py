@@ -45,18 +45,28 @@ class Unavailable(ConnectorError):
 
     ``retry_after`` is in seconds, ``None`` if the system named no time. ``maybe_applied``
     is true where a write may have been carried out although no answer came: the intent
-    then stays open.
+    then stays open. ``lone``: the system answers; it is this one collection that is not there.
     """
 
     def __init__(
-        self, message: str, *, retry_after: float | None = None, maybe_applied: bool = False
+        self,
+        message: str,
+        *,
+        retry_after: float | None = None,
+        maybe_applied: bool = False,
+        lone: bool = False,
     ) -> None:
         super().__init__(message)
-        self.retry_after, self.maybe_applied = retry_after, maybe_applied
+        self.retry_after, self.maybe_applied, self.lone = retry_after, maybe_applied, lone
 
 
 class Unauthorized(ConnectorError):
-    """The system refuses our credentials or our rights."""
+    """The system refuses our credentials or our rights. ``lone``: those to one collection only,
+    which says nothing about the others."""
+
+    def __init__(self, message: str, *, lone: bool = False) -> None:
+        super().__init__(message)
+        self.lone = lone
 
 
 class CursorExpired(ConnectorError):

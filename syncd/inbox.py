@@ -7,16 +7,18 @@ since is refused.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
-from syncd.core.model import AllDay, Appointment, Busy, Person, Status, Timed, Value, Visibility
+from syncd.core.model import AllDay, Busy, Status, Timed, Value, Visibility
 from syncd.core.paths import Path, get, path_text
-from syncd.core.state import WHOLE, Order
+from syncd.core.state import WHOLE, Order, Question
 from syncd.errors import SyncdError
 from syncd.store import HoldState, Store
+from syncd.wording import brief, value_text
 
 
 class InboxError(SyncdError):
@@ -29,6 +31,9 @@ class ItemKind(StrEnum):
     QUESTION = "question"
     DOUBT = "doubt"
 
+
+LINK = "link"
+"""The answer to all doubts at once that says: it is what it may be, where that is one thing."""
 
 NEW = "new"
 """The answer to a doubt that says: this copy is another appointment."""
@@ -105,11 +110,11 @@ def _doubts(store: Store) -> Iterator[Item]:
             if agreed is not None and (name, WHOLE) in agreed.copies:
                 continue  # it has a copy in this channel by now
             if other is not None and other.copy is not None:
-                choices[candidate] = f"{channel}, {_brief(other.copy.reads)}"
+                choices[candidate] = f"{channel}, {brief(other.copy.reads)}"
             elif agreed is not None:
-                choices[candidate] = _brief(agreed.appointment)
+                choices[candidate] = brief(agreed.appointment)
         choices[NEW] = "another appointment, to be copied"
-        shown = f"{name}, {_brief(own.copy.reads)}"
+        shown = f"{name}, {brief(own.copy.reads)}"
         yield Item(
             f"{doubt.channel}#{_digest({doubt.key: ''})}@{_digest({doubt.key: shown, **choices})}",
             ItemKind.DOUBT,
@@ -122,12 +127,6 @@ def _doubts(store: Store) -> Iterator[Item]:
             shown,
             doubt.key,
         )
-
-
-def _brief(appointment: Appointment) -> str:
-    """What people know an appointment by."""
-    parts = (value_text(appointment.when), appointment.title, appointment.location)
-    return ", ".join(part for part in parts if part)
 
 
 def resolve(
@@ -156,6 +155,65 @@ def resolve(
         _answer_doubt(store, found, now, take, new_id)
 
 
+def question_of(store: Store, id: str) -> tuple[str, Path, Question]:
+    """The bridge, the path and the question of the inbox's item ``id``. Raises ``InboxError``."""
+    stem = id.rpartition("@")[0]
+    for bridge, appointment, path, question in store.questions():
+        if f"{appointment}/{path_text(path)}" == stem:
+            return bridge, path, question
+    raise InboxError(f"{id}: is no open question; see syncd conflicts")
+
+
+def resolve_doubtful(
+    store: Store, answer: str, now: datetime, new_id: Callable[[], str]
+) -> tuple[int, int]:
+    """Answer all doubtful copies at once: ``link`` those that may be one other only and that no
+    rival may be, too; or take all for ``new`` appointments. Returns how many were answered, and
+    how many are left.
+
+    Raises ``InboxError`` for another answer.
+    """
+    if answer not in (LINK, NEW):
+        raise InboxError(f"--all-doubtful takes {LINK} or {NEW}, not {answer!r}")
+    doubtful = [item for item in items(store) if item.kind is ItemKind.DOUBT]
+    single = _single(doubtful) if answer == LINK else {item.id: NEW for item in doubtful}
+    answered: set[tuple[str, str]] = set()
+    for item in doubtful:
+        place = (item.id.partition("#")[0], item.key)
+        take = single.get(item.id)
+        if take is None or place in answered:
+            continue
+        answered |= {place, *_place_of(item, take)}
+        _answer_doubt(store, item, now, take, new_id)
+    left = sum((item.id.partition("#")[0], item.key) not in answered for item in doubtful)
+    return len(doubtful) - left, left
+
+
+def _single(doubtful: Sequence[Item]) -> dict[str, str]:
+    """The items with one candidate that is no other's in the same channel, and which it is."""
+    candidates = {item.id: [name for name in item.choices if name != NEW] for item in doubtful}
+    several = {
+        (item.id.partition("#")[0], item.key) for item in doubtful if len(candidates[item.id]) > 1
+    }
+    rivals = Counter(
+        (item.id.partition("#")[0], name) for item in doubtful for name in candidates[item.id]
+    )
+    found: dict[str, str] = {}
+    for item in doubtful:
+        names = candidates[item.id]
+        if len(names) != 1 or rivals[item.id.partition("#")[0], names[0]] > 1:
+            continue
+        if not several & set(_place_of(item, names[0])):
+            found[item.id] = names[0]
+    return found
+
+
+def _place_of(item: Item, candidate: str) -> list[tuple[str, str]]:
+    """The channel and key of a candidate that is a copy, none of one that is an appointment."""
+    channel, colon, key = candidate.partition(":")
+    return [(f"{item.bridge}/{channel}", key)] if colon else []
+
+
 def approve(store: Store, id: str, now: datetime, by: str) -> int:
     """Allow exactly the writes of the hold ``id`` (as shown). Returns how many.
 
@@ -171,17 +229,6 @@ def approve(store: Store, id: str, now: datetime, by: str) -> int:
 def hold_id(number: int, digest: str) -> str:
     """The name of a hold, which changes with the writes that it shows."""
     return f"{number}-{digest[:6]}"
-
-
-def value_text(value: Value) -> str:
-    """A value as people read it."""
-    if isinstance(value, Timed):
-        return f"{value.start:%Y-%m-%dT%H:%M}/{value.end:%Y-%m-%dT%H:%M} {value.zone or ''}".strip()
-    if isinstance(value, AllDay):
-        return f"{value.start.isoformat()}/{value.end.isoformat()}"
-    if isinstance(value, Person):
-        return value.email
-    return "" if value is None else str(value)
 
 
 def parse_value(path: Path, text: str, before: Value) -> Value:
@@ -250,10 +297,23 @@ def _answer_doubt(
         other = store.observed(f"{item.bridge}/{channel}", key)
         if other is None or other.state != "present":
             raise InboxError(f"{item.id}: that copy is no longer there")
-        appointment = other.appointment or appointment
         members += [] if other.appointment else [(other.channel, other.key)]
+        appointment = other.appointment or _marked(store, members) or appointment
+    else:
+        appointment = _marked(store, members) or appointment
     store.assign([(name, each, appointment, WHOLE) for name, each in members])
     store.mark_due(item.bridge, [appointment], now)
+
+
+def _marked(store: Store, places: Iterable[tuple[str, str]]) -> str | None:
+    """The appointment whose mark one of the copies bears, if nothing goes by it: so the copies
+    elsewhere that bear it, too, will find it."""
+    for channel, key in places:
+        item = store.observed(channel, key)
+        marker = item.copy.marker if item is not None and item.copy is not None else None
+        if marker is not None and not store.exists([marker.appointment]):
+            return marker.appointment
+    return None
 
 
 def _digest(choices: Mapping[str, str]) -> str:

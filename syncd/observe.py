@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import chain
 
 from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt
 
-from syncd.connector import Counts, Fetched, Snapshot, Unreadable, Window
+from syncd.connector import Fetched, Snapshot, Unreadable, Window
+from syncd.core.packed import Packed
 from syncd.core.recurrence import BadRecurrence, last_end, occurrence_ids
 from syncd.core.state import Copy, Key, Version
 from syncd.errors import CursorExpired, Unavailable
@@ -27,10 +29,20 @@ EMPTIED = 10
 
 @dataclass(frozen=True, slots=True)
 class Sight:
-    """What one look brought. ``emptied``: the channel listed none of its 10 or more copies."""
+    """What one look brought. ``emptied``: the channel listed none of its 10 or more copies.
+    ``moved``: another collection answered than last time, and it has none of the known keys.
+    """
 
     look: Look
     emptied: bool = False
+    moved: bool = False
+
+    @property
+    def is_quiet(self) -> bool:
+        """Whether nothing was new."""
+        look = self.look
+        news = look.copies or look.gone or look.unreadable
+        return not (news or self.emptied or self.moved)
 
 
 class LazyKnown(Mapping[Key, Version | None]):
@@ -55,11 +67,11 @@ class LazyKnown(Mapping[Key, Version | None]):
         return len(self._all())
 
 
-def patiently(sleep: Callable[[float], None]) -> Retrying:
+def patiently(sleep: Callable[[float], None], *, attempts: int = ATTEMPTS) -> Retrying:
     """Retries of a read by the consequence of its error; writes are never repeated blindly."""
     return Retrying(
         retry=retry_if_exception(_is_passing),
-        stop=stop_after_attempt(ATTEMPTS),
+        stop=stop_after_attempt(attempts),
         wait=_pause,
         sleep=sleep,
         reraise=True,
@@ -85,19 +97,21 @@ def look_at(
     except CursorExpired:
         snapshot = retry(target.connector.observe, None, window, known)
     gone, fetched = set(snapshot.gone), Fetched()
-    emptied = False
+    emptied = moved = False
     if snapshot.complete:
         missing = _missing(snapshot, known)
         fetched = fetch_all(target, missing, retry)
-        gone |= fetched.gone
-        emptied = _is_emptied(snapshot, known, fetched)
+        if _has_nothing_known(snapshot, known, fetched):
+            moved = _is_another(target, state, snapshot)
+            emptied = len(known) >= EMPTIED and not moved
+        gone |= set() if moved else fetched.gone
     copies: Sequence[Copy] = snapshot.copies
     if fetched.copies:
-        copies = (*copies, *fetched.copies)
+        copies = Packed(chain(copies, fetched.copies)).told()
     hopeless = hopeless_of(copies, window)
     if hopeless:
         bad = {item.key for item in hopeless}
-        copies = [copy for copy in copies if copy.key not in bad]
+        copies = Packed(copy for copy in copies if copy.key not in bad).told()
     look = Look(
         at=at,
         copies=copies,
@@ -109,13 +123,13 @@ def look_at(
         window_end=window.end,
         fingerprint=state.fingerprint if state is not None else "",
     )
-    return Sight(look, emptied)
+    return Sight(look, emptied, moved)
 
 
 def fetch_all(target: Target, keys: list[Key], retry: Retrying) -> Fetched:
     """The copies of many keys, in batches as large as the system allows."""
     size = max(1, target.manifest.batch)
-    copies: list[Copy] = []
+    copies = Packed[Copy]()
     gone: set[Key] = set()
     unreadable: list[Unreadable] = []
     for start in range(0, len(keys), size):
@@ -123,7 +137,7 @@ def fetch_all(target: Target, keys: list[Key], retry: Retrying) -> Fetched:
         copies.extend(part.copies)
         gone |= part.gone
         unreadable.extend(part.unreadable)
-    return Fetched(tuple(copies), frozenset(gone), tuple(unreadable))
+    return Fetched(copies.told(), frozenset(gone), tuple(unreadable))
 
 
 def hopeless_of(copies: Sequence[Copy], window: Window) -> list[Unreadable]:
@@ -142,8 +156,8 @@ def hopeless_of(copies: Sequence[Copy], window: Window) -> list[Unreadable]:
 
 def requests_of(target: Target) -> int:
     """How many requests the channel's connector has sent so far."""
-    connector = target.connector
-    return connector.requests if isinstance(connector, Counts) else 0
+    # Not isinstance(…, Counts): that looks at the whole class, a thousand times in each cycle.
+    return int(getattr(target.connector, "requests", 0))
 
 
 def _missing(snapshot: Snapshot, known: Mapping[Key, Version | None]) -> list[Key]:
@@ -155,11 +169,21 @@ def _missing(snapshot: Snapshot, known: Mapping[Key, Version | None]) -> list[Ke
     return sorted(key for key in known if key not in listed)
 
 
-def _is_emptied(snapshot: Snapshot, known: Mapping[Key, Version | None], fetched: Fetched) -> bool:
-    if len(known) < EMPTIED or fetched.copies or fetched.unreadable:
+def _has_nothing_known(
+    snapshot: Snapshot, known: Mapping[Key, Version | None], fetched: Fetched
+) -> bool:
+    if not known or fetched.copies or fetched.unreadable:
         return False
     still = snapshot.unchanged or snapshot.unreadable
     return not still and not any(copy.key in known for copy in snapshot.copies)
+
+
+def _is_another(target: Target, state: ChannelState | None, snapshot: Snapshot) -> bool:
+    """Whether a calendar was moved or exchanged: what the old one had is not gone, it is
+    elsewhere. A CRM has all appointments, so there this is a disaster like any other."""
+    if target.channel.is_crm or state is None or not state.identity or not snapshot.identity:
+        return False
+    return state.identity != snapshot.identity
 
 
 def _is_passing(error: BaseException) -> bool:

@@ -10,7 +10,8 @@ from sys import intern
 from syncd.core.belong import Moment
 from syncd.core.channel import Direction, Policy
 from syncd.core.marks import Unpaired
-from syncd.core.pair import Known, Pairing, is_reborn, pair
+from syncd.core.pair import pair
+from syncd.core.paired import Known, Pairing, is_reborn
 from syncd.core.recurrence import starts_utc
 from syncd.core.state import Agreement, AppointmentId, Present, Seen, Settled, Tombstone
 from syncd.store import Observed, Store

@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 import ctypes
+import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections import deque
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from contextvars import copy_context
 from dataclasses import dataclass
 from functools import partial
 from queue import Empty, SimpleQueue
 from threading import Event
-from typing import Generic, Protocol, TypeVar, cast
+from typing import Any, Generic, Protocol, TypeAlias, TypeVar, cast
 
-from syncd.errors import ConnectorError, Unavailable
+from syncd.errors import ConfigError, ConnectorError, Unauthorized, Unavailable
 
 T = TypeVar("T")
 
-GRACE = 4.0
+WORKERS = 32
+"""Threads for input and output, unless configured."""
+
+GRACE = 3.0
 """Seconds that jobs under way get once all is to stop."""
 
 LOOK_EVERY = 0.5
@@ -27,8 +32,18 @@ LOOK_EVERY = 0.5
 THREADS = "syncd-"
 """What the names of the pool's threads begin with."""
 
-_M_ARENA_MAX = -8
+_M_ARENA_MAX, _M_MMAP_THRESHOLD = -8, -3
 """From glibc's ``malloc.h``."""
+
+_LARGE = 131_072
+"""Bytes from which a block is mapped on its own: glibc's default, which it would raise."""
+
+
+class Stopped(Unavailable):
+    """All is to stop: the job was not begun, or (``maybe_applied``) was given up under way."""
+
+    def __init__(self, *, maybe_applied: bool = False) -> None:
+        super().__init__("stopping", maybe_applied=maybe_applied)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,21 +87,63 @@ class SerialPool:
         """Nothing to end."""
 
 
-class ThreadPool:
-    """At most so many jobs of a system at a time as its manifest allows (``limits``).
+class _Item(Generic[T]):
+    """A job in a stream of jobs, on its way through the pool."""
 
-    Once ``stop`` is set, jobs under way get ``GRACE`` seconds more; those of a server that hangs
-    are then given up: they may have been carried out.
+    __slots__ = ("began", "dropped", "ended", "index", "job", "run")
+
+    def __init__(self, index: int, job: Job[T], ended: SimpleQueue[_Ended[T]]) -> None:
+        self.index, self.job, self.ended = index, job, ended
+        # A copy of the context, so that a thread's log lines carry the cycle's id.
+        self.run: Callable[[], T | ConnectorError] = partial(copy_context().run, _attempt, job)
+        self.began = self.dropped = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Bug:
+    error: BaseException
+
+
+_Ended: TypeAlias = "tuple[_Item[T], T | ConnectorError | _Bug]"
+
+
+class _Lane:
+    """The jobs of one system: so many at a time, the others wait."""
+
+    def __init__(self, limit: int) -> None:
+        self.limit, self.running = limit, 0
+        self.waiting: deque[_Item[Any]] = deque()
+
+
+class ThreadPool:
+    """``workers`` threads for all systems together, and for each at most so many as its
+    manifest allows (``limits``) and half of all: one that hangs leaves the others theirs.
+
+    Once ``stop`` is set no job begins, and those under way get ``GRACE`` seconds more; those of
+    a server that hangs are then given up: they may have been carried out. ``beat`` is called as
+    jobs end and, while they are waited for, as ``requests`` (how many were sent) goes up.
     """
 
     def __init__(
-        self, limits: Mapping[str, int], *, default: int = 4, stop: Event | None = None
+        self,
+        limits: Mapping[str, int],
+        *,
+        workers: int = WORKERS,
+        default: int = 4,
+        stop: Event | None = None,
+        beat: Callable[[], None] = lambda: None,
+        requests: Callable[[], int] = lambda: 0,
     ) -> None:
         _share_one_heap()
-        self._limits, self._default = limits, default
+        self._limits, self._default, self._workers = limits, default, workers
         self._stop = stop or Event()
+        self._beat, self._requests = beat, requests
         self._until: float | None = None
-        self._executors: dict[str, ThreadPoolExecutor] = {}
+        self._lock = threading.Lock()
+        self._lanes: dict[str, _Lane] = {}
+        self._turn: deque[str] = deque()
+        self._active = 0
+        self._executor = ThreadPoolExecutor(workers, f"{THREADS}io")
 
     def gather(self, jobs: Sequence[Job[T]]) -> list[T | ConnectorError]:
         """Run all jobs, those of different systems side by side."""
@@ -97,28 +154,40 @@ class ThreadPool:
 
     def stream(self, jobs: Sequence[Job[T]]) -> Iterator[tuple[int, T | ConnectorError]]:
         """Run all jobs, those of different systems side by side; results as they come."""
-        ended: SimpleQueue[Future[T | ConnectorError]] = SimpleQueue()
-        futures = {self._submit(job): index for index, job in enumerate(jobs)}
-        for future in futures:
-            future.add_done_callback(ended.put)
-        while futures:
-            try:
-                future = ended.get(timeout=LOOK_EVERY)
-            except Empty:
-                if self._is_over():
-                    break
-                continue
-            # Taken out, so that a result that was used does not stay until the last one is.
-            yield futures.pop(future), future.result()
-        for future, index in futures.items():
-            began = not future.cancel()
-            yield index, Unavailable("stopping", maybe_applied=began)
+        ended: SimpleQueue[_Ended[T]] = SimpleQueue()
+        items = {index: _Item(index, job, ended) for index, job in enumerate(jobs)}
+        self._line_up(items.values())
+        sent = self._requests()
+        try:
+            while items:
+                try:
+                    item, result = ended.get(timeout=LOOK_EVERY)
+                except Empty:
+                    if self._is_over():
+                        break
+                    sent, before = self._requests(), sent
+                    if sent != before:
+                        self._beat()
+                    continue
+                self._beat()
+                # Taken out, so that a result that was used does not stay until the last one is.
+                del items[item.index]
+                if isinstance(result, _Bug):
+                    raise result.error
+                yield item.index, result
+                del result
+        finally:
+            for item in items.values():
+                item.dropped = True
+        for index, item in items.items():
+            yield index, Stopped(maybe_applied=item.began)
 
     def close(self) -> None:
         """End the threads; jobs under way are finished, waiting ones are dropped."""
-        for executor in self._executors.values():
-            executor.shutdown(wait=not self._is_over(), cancel_futures=True)
-        self._executors.clear()
+        with self._lock:
+            for lane in self._lanes.values():
+                lane.waiting.clear()
+        self._executor.shutdown(wait=not self._is_over(), cancel_futures=True)
 
     def _is_over(self) -> bool:
         """Whether jobs that are still under way are given up."""
@@ -128,27 +197,66 @@ class ThreadPool:
             self._until = time.monotonic() + GRACE
         return time.monotonic() >= self._until
 
-    def _submit(self, job: Job[T]) -> Future[T | ConnectorError]:
-        # A copy of the context, so that a thread's log lines carry the cycle's id.
-        attempt: Callable[[], T | ConnectorError] = partial(copy_context().run, _attempt, job)
-        return self._executor(job.system).submit(attempt)
+    def _line_up(self, items: Collection[_Item[Any]]) -> None:
+        with self._lock:
+            for item in items:
+                self._lane(item.job.system).waiting.append(item)
+            more = min(len(items), self._workers - self._active)
+            self._active += more
+        for _ in range(more):
+            self._executor.submit(self._work)
 
-    def _executor(self, system: str) -> ThreadPoolExecutor:
-        if system not in self._executors:
-            workers = max(1, self._limits.get(system, self._default))
-            self._executors[system] = ThreadPoolExecutor(workers, f"{THREADS}{system}")
-        return self._executors[system]
+    def _lane(self, system: str) -> _Lane:
+        if system not in self._lanes:
+            limit = self._limits.get(system, self._default)
+            self._lanes[system] = _Lane(max(1, min(limit, self._workers // 2)))
+            self._turn.append(system)
+        return self._lanes[system]
+
+    def _work(self) -> None:
+        """What each thread does: one job after the other, as long as one may begin."""
+        while (taken := self._take()) is not None:
+            lane, item = taken
+            try:
+                if self._stop.is_set():
+                    item.ended.put((item, Stopped()))
+                elif not item.dropped:
+                    item.began = True
+                    item.ended.put((item, item.run()))
+            except BaseException as error:
+                with self._lock:
+                    self._active -= 1
+                item.ended.put((item, _Bug(error)))
+                raise
+            finally:
+                with self._lock:
+                    lane.running -= 1
+
+    def _take(self) -> tuple[_Lane, _Item[Any]] | None:
+        """The next job, of another system each time; without one the thread is done."""
+        with self._lock:
+            for _ in range(len(self._turn)):
+                lane = self._lanes[self._turn[0]]
+                self._turn.rotate(-1)
+                if lane.waiting and lane.running < lane.limit:
+                    lane.running += 1
+                    return lane, lane.waiting.popleft()
+            self._active -= 1
+            return None
 
 
 def _share_one_heap() -> None:
     """Let all threads allocate from one heap (glibc; elsewhere this does nothing).
 
     Else each has its own, and what one read and another has stored and freed stays unused in
-    the first one's: a third more memory in a first synchronisation (``bench/README.md``).
+    the first one's: a third more memory in a first synchronisation (``bench/README.md``). Large
+    blocks (the answers of servers) stay out of it: once freed they would leave holes.
     https://www.gnu.org/software/libc/manual/html_node/Malloc-Tunable-Parameters.html
     """
     with suppress(OSError, AttributeError):
-        ctypes.CDLL(None).mallopt(_M_ARENA_MAX, 1)
+        tune = ctypes.CDLL(None).mallopt
+        tune(_M_ARENA_MAX, 1)
+        tune(_M_MMAP_THRESHOLD, _LARGE)
 
 
 def _attempt(job: Job[T]) -> T | ConnectorError:
@@ -156,3 +264,6 @@ def _attempt(job: Job[T]) -> T | ConnectorError:
         return job.run()
     except ConnectorError as error:
         return error
+    except ConfigError as error:
+        # A calendar that is not there, say: one of a thousand must not stop the others.
+        return Unauthorized(str(error), lone=True)

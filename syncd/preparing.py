@@ -12,12 +12,13 @@ import structlog
 
 from syncd.core.channel import Policy
 from syncd.core.paths import diff, path_text
+from syncd.core.recurrence import span_utc
 from syncd.errors import Rejected
+from syncd.schedule import BACKOFF_MOST
 from syncd.store import ChannelState, Store
 from syncd.target import Target
 
-BACKOFF_MOST = timedelta(minutes=10)
-"""The longest wait of our own for a channel that fails; a server may ask for more."""
+_ROUNDED = timedelta(minutes=1)
 
 log = structlog.get_logger("syncd.preparing")
 
@@ -37,9 +38,10 @@ def prepare(
     targets: Sequence[Target],
     configured: Collection[str],
     now: datetime,
+    steady: Collection[str] = (),
 ) -> Remembered:
     """Forget channels that are not ``configured`` any more, read again what is read differently
-    now, and settle what was left half-done."""
+    now, and settle what was left half-done. ``steady``: ids of channels that go on backing off."""
     prefix = f"{bridge}/"
     for state in store.channel_states():
         name = state.channel.removeprefix(prefix)
@@ -47,7 +49,7 @@ def prepare(
             store.forget_channel(state.channel)
     found = Remembered()
     for target in targets:
-        _prepare_channel(store, target, found, now)
+        _prepare_channel(store, target, found, now, is_steady=target.id in steady)
     open_ids = {id for id, _, _ in store.begun(bridge)}
     store.mark_due(bridge, open_ids, now)
     return found
@@ -89,14 +91,17 @@ def forget_read_otherwise(store: Store, targets: Sequence[Target]) -> None:
             store.meta_set(f"reread:{target.id}", "")
 
 
-def _prepare_channel(store: Store, target: Target, found: Remembered, now: datetime) -> None:
+def _prepare_channel(
+    store: Store, target: Target, found: Remembered, now: datetime, *, is_steady: bool
+) -> None:
     fingerprint = target.fingerprint()
     state = store.channel_state(target.id)
     if store.meta_get(f"contacted:{target.id}") and state is not None:
         found.contacted.add(target.name)
     if store.meta_get(f"emptied:{target.id}"):
         found.emptied.add(target.name)
-    if state is not None and state.retry_at is not None and state.retry_at <= now + BACKOFF_MOST:
+    retry_at = state.retry_at if state is not None and not is_steady else None
+    if state is not None and retry_at is not None and retry_at <= now + BACKOFF_MOST:
         # Whoever starts syncd anew has mended something: only what a server asked for stands.
         state = replace(state, retry_at=None)
         store.save_channel_state(state)
@@ -107,8 +112,23 @@ def _prepare_channel(store: Store, target: Target, found: Remembered, now: datet
         store.meta_set(f"reread:{target.id}", json.dumps(others) if others else "")
         store.reread(target.id, target.connector.read)
         store.redirty(target.id)
+        store.set_retimed(target.id, _count_retimed(store, target))
         store.save_channel_state(replace(state, fingerprint=fingerprint, failures=0, retry_at=None))
         log.info("channel configuration changed", channel=target.id, reread=len(others))
+
+
+def _count_retimed(store: Store, target: Target) -> int:
+    """How many copies read with another time than they were asked to have, be it that the mapping
+    is wrong now, or that it was. No edit, but nobody builds on such times without asking."""
+    zone = target.time_zone
+    tolerated = max(_ROUNDED, timedelta(seconds=target.channel.fidelity.resolution))
+    count = 0
+    for each in store.settled_otherwise(target.id):
+        if each.asked is not None:
+            start, _ = span_utc(each.copy.reads.when, zone)
+            asked, _ = span_utc(each.asked.when, zone)
+            count += abs(start - asked) > tolerated
+    return count
 
 
 def _differing(store: Store, target: Target) -> dict[str, list[str]]:

@@ -13,8 +13,12 @@ from urllib.parse import urlsplit
 
 from syncd.errors import ConfigError
 
-SOURCES = ("env", "file", "keyring")
+SOURCES = ("env", "file", "credential", "keyring")
 """The keys of which a secret's table has exactly one."""
+
+CREDENTIALS = "CREDENTIALS_DIRECTORY"
+"""The variable that names the folder of ``{ credential = "name" }``. systemd sets it for a unit
+with ``LoadCredential=`` (https://systemd.io/CREDENTIALS/, read 2026-11)."""
 
 KEYRING_SERVICE = "syncd"
 """The service under which ``{ keyring = "name" }`` looks ``name`` up."""
@@ -78,8 +82,9 @@ def has_password(text: str) -> bool:
 def resolve(value: object, folder: Path, environ: Mapping[str, str]) -> Resolved:
     """The secret that ``value`` names, or is.
 
-    ``value``: text, or a table with one of ``env``, ``file`` (relative to ``folder``) and
-    ``keyring``. Raises ``ConfigError`` with a message and a hint, without file and line.
+    ``value``: text, or a table with one of ``env``, ``file`` (relative to ``folder``),
+    ``credential`` and ``keyring``. Raises ``ConfigError`` with a message and a hint, without
+    file and line.
     """
     if isinstance(value, str):
         if not value:
@@ -88,7 +93,8 @@ def resolve(value: object, folder: Path, environ: Mapping[str, str]) -> Resolved
         return Resolved(Secret(value), "" if harmless else _LITERAL)
     if not isinstance(value, Mapping) or len(value) != 1 or not is_reference(value):
         raise ConfigError(
-            "must be text or a table", hint='{ env = "…" }, { file = "…" } or { keyring = "…" }'
+            "must be text or a table",
+            hint='{ env = "…" }, { file = "…" }, { credential = "…" } or { keyring = "…" }',
         )
     ((source, name),) = value.items()
     if not isinstance(name, str) or not name:
@@ -96,7 +102,9 @@ def resolve(value: object, folder: Path, environ: Mapping[str, str]) -> Resolved
     if source == "env":
         return Resolved(_from_environment(name, environ))
     if source == "file":
-        return _from_file(folder / name, name)
+        return Resolved(*_from_file(folder / name, f'the secret\'s file "{name}"'))
+    if source == "credential":
+        return Resolved(_from_credential(name, environ))
     return Resolved(_from_keyring(name))
 
 
@@ -110,21 +118,36 @@ def _from_environment(name: str, environ: Mapping[str, str]) -> Secret:
     return Secret(text)
 
 
-def _from_file(path: Path, name: str) -> Resolved:
+def _from_file(path: Path, called: str) -> tuple[Secret, str]:
+    """The secret, and a warning if others may read the file. ``called``: its name in messages."""
     try:
         mode = stat.S_IMODE(path.stat().st_mode)
         text = path.read_text("utf-8")
     except OSError as error:
-        raise ConfigError(f'the secret\'s file "{name}" cannot be read: {error.strerror}') from None
+        raise ConfigError(f"{called} cannot be read: {error.strerror}") from None
     except ValueError:  # not UTF-8, or a path with a NUL
-        raise ConfigError(f'the secret\'s file "{name}" is not UTF-8 text') from None
+        raise ConfigError(f"{called} is not UTF-8 text") from None
     text = text.removesuffix("\n").removesuffix("\r")
     if not text:
-        raise ConfigError(f'the secret\'s file "{name}" is empty')
+        raise ConfigError(f"{called} is empty")
     warning = ""
     if mode & 0o077:
-        warning = f'others may read the secret\'s file "{name}" (mode {mode:04o}); chmod 600 it'
-    return Resolved(Secret(text), warning)
+        warning = f"others may read {called} (mode {mode:04o}); chmod 600 it"
+    return Secret(text), warning
+
+
+def _from_credential(name: str, environ: Mapping[str, str]) -> Secret:
+    """Whoever makes the folder guards it: systemd gives the files to the unit's user alone."""
+    if Path(name).name != name:
+        raise ConfigError(f'"{name}" is no credential\'s name', hint="the ID of LoadCredential=")
+    folder = environ.get(CREDENTIALS, "")
+    if not folder:
+        raise ConfigError(
+            f'the credential "{name}" is not there: {CREDENTIALS} is not set',
+            hint=f"LoadCredential={name}:… in the unit; in a shell, {CREDENTIALS}=FOLDER",
+        )
+    secret, _ = _from_file(Path(folder) / name, f'the credential "{name}"')
+    return secret
 
 
 def _from_keyring(name: str) -> Secret:

@@ -7,12 +7,22 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from itertools import islice
 
 from syncd.core.belong import Moment
 from syncd.core.channel import Policy
+from syncd.core.packed import Packed
 from syncd.core.paths import Path, path_text
 from syncd.core.recurrence import last_end, starts_utc
-from syncd.core.safety import Census, Danger, Limits, fingerprint, is_ending, refuse
+from syncd.core.safety import (
+    Census,
+    Danger,
+    Limits,
+    fingerprint,
+    is_ending,
+    outline,
+    refuse,
+)
 from syncd.core.settle import settle
 from syncd.core.splits import Seeded, seed_splits
 from syncd.core.state import (
@@ -22,11 +32,13 @@ from syncd.core.state import (
     Case,
     Kind,
     Operation,
+    Order,
     Plan,
     Present,
     Write,
 )
 from syncd.store import HoldState, LoggedWrite, Store
+from syncd.wording import brief
 from syncd.write import ASIDE_FOR
 
 DAY = timedelta(hours=24)
@@ -43,13 +55,13 @@ class Draw:
     """Plans that were drawn up, and what was noticed on the way. ``moved``: copies by channel
     whose time changed in this observation.
 
-    Many plans take much memory. Then ``plans`` are outlines, which tell the writes, and
-    ``redraw`` draws some of them up again as a whole.
+    Many plans take much memory. Then ``plans`` are outlines, which tell the writes, and the
+    whole ones are ``packed``.
     """
 
     plans: list[Plan] = field(default_factory=list)
     moved: Counter[str] = field(default_factory=Counter)
-    redraw: Callable[[Sequence[AppointmentId]], list[Plan]] | None = None
+    packed: Packed[Plan] | None = None
 
     @property
     def writes(self) -> list[tuple[AppointmentId, Write]]:
@@ -57,17 +69,13 @@ class Draw:
         return [(plan.id, write) for plan in self.plans for write in plan.writes]
 
     def parts(self) -> Iterator[list[Plan]]:
-        """The whole plans, some at a time.
-
-        One that has another outcome than before (somebody gave an order meanwhile) is left
-        out: nobody has judged whether its writes are safe. It is still due.
-        """
-        if self.redraw is None:
+        """The whole plans, some at a time."""
+        if self.packed is None:
             yield self.plans
             return
-        for start in range(0, len(self.plans), CHUNK):
-            known = {plan.id: plan for plan in self.plans[start : start + CHUNK]}
-            yield [p for p in self.redraw(list(known)) if _outline(p) == known[p.id]]
+        plans = iter(self.packed)
+        while part := list(islice(plans, CHUNK)):
+            yield part
 
 
 def draw_up(
@@ -79,23 +87,26 @@ def draw_up(
     dying: Mapping[AppointmentId, Agreement],
     *,
     whole: bool = False,
+    orders: Mapping[AppointmentId, Order] | None = None,
+    progress: Callable[[], None] = lambda: None,
 ) -> Draw:
-    """The plans of the appointments that are due; ``whole`` even if they are many. Writes
+    """The plans of the appointments that are due; ``whole`` even if they are many. ``orders``:
+    as if these had been given. ``progress`` is called now and then, and may raise. Writes
     nothing."""
-
-    def plans(part: Sequence[AppointmentId], moved: Counter[str]) -> list[Plan]:
-        cases = [_prepared(case, dying) for case in store.cases(bridge, part, moment.now)]
-        seeded = seed_splits(cases, policy, moment)
-        for each in seeded:
-            _count_moves(each.case, moved)
-        return [_planned(each, policy, moment) for each in seeded]
-
-    draw = Draw()
+    given, draw = orders or {}, Draw()
     if len(ids) > CHUNK and not whole:
-        draw.redraw = lambda part: plans(part, Counter())
+        draw.packed = Packed(few=0)
     for start in range(0, len(ids), CHUNK):
-        drawn = plans(ids[start : start + CHUNK], draw.moved)
-        draw.plans += drawn if draw.redraw is None else map(_outline, drawn)
+        progress()
+        part = ids[start : start + CHUNK]
+        cases = [_prepared(case, dying, given) for case in store.cases(bridge, part, moment.now)]
+        for seeded in seed_splits(cases, policy, moment):
+            _count_moves(seeded.case, draw.moved)
+            plan = _planned(seeded, policy, moment)
+            if draw.packed is not None:
+                draw.packed.append(plan)
+                plan = _outline(plan)
+            draw.plans.append(plan)
     return draw
 
 
@@ -112,8 +123,8 @@ def _planned(seeded: Seeded, policy: Policy, moment: Moment) -> Plan:
 
 
 def _outline(plan: Plan) -> Plan:
-    """The writes of a plan without the copies that they are based on."""
-    writes = tuple(replace(write, base=None) for write in plan.writes)
+    """A plan as far as it is to be judged: the outlines of its writes."""
+    writes = tuple(outline(plan.id, write) for write in plan.writes)
     return Plan(plan.id, None, writes, quiet=plan.quiet)
 
 
@@ -125,6 +136,7 @@ def census(
     prefix = f"{bridge}/"
     own = {name[len(prefix) :]: n for name, n in copies.items() if name.startswith(prefix)}
     deleted: Counter[str] = Counter()
+    gone: Counter[str] = Counter()
     ended: set[AppointmentId] = set()
     written = 0
     for entry in store.writes_since(now - DAY):
@@ -134,19 +146,21 @@ def census(
             ended.add(entry.appointment)
             if entry.channel.startswith(prefix):
                 deleted[entry.channel[len(prefix) :]] += 1
+                gone[entry.channel[len(prefix) :]] += entry.operation == "delete"
         written += entry.at >= now - HOUR and entry.channel.startswith(prefix)
     for name in own:
-        own[name] += deleted[name]
+        own[name] += gone[name]
     # Those that are planned to end are counted there, be it once more.
     ended -= {id for id, write in draw.writes if is_ending(write)}
-    total = sum(store.stats().agreements.values()) + len(ended)
+    total = sum(store.stats().agreements.values()) + len(ended - store.exists(ended))
     begun = store.begun(bridge)
     again = [write for id, write in draw.writes if _place(id, write) in begun]
     for write in again:
         if _operation(write) in _ENDINGS:
             deleted[write.channel] = max(0, deleted[write.channel] - 1)
     written = max(0, written - len(again))
-    return Census(own, deleted, written, draw.moved, emptied, total, len(ended))
+    retimed = {name.removeprefix(prefix): n for name, n in store.retimed(bridge).items()}
+    return Census(own, deleted, written, draw.moved, emptied, total, len(ended), retimed)
 
 
 def _place(id: AppointmentId, write: Write) -> tuple[AppointmentId, str, str]:
@@ -179,8 +193,9 @@ def check(
 def hold(store: Store, bridge: str, draw: Draw, dangers: Sequence[Danger], now: datetime) -> str:
     """Stop the bridge: show exactly these writes to a person. Returns the reason."""
     reason = "; ".join(f"{d.channel or bridge}: {d.reason}" for d in dangers)
-    shown = [_shown(id, write) for id, write in draw.writes]
-    digest = _digest(entry["write"] for entry in shown)
+    plans = (plan for part in draw.parts() for plan in part)
+    shown = [shown_write(plan.id, write) for plan in plans for write in plan.writes]
+    digest = digest_of(entry["write"] for entry in shown)
     for known in store.holds(HoldState.OPEN):
         if known.scope == bridge:
             if known.digest == digest and known.reason == reason:
@@ -205,7 +220,10 @@ def log_begun(
     store: Store, bridge: str, draw: Draw, approved: Collection[str], now: datetime
 ) -> None:
     """Count the writes for the sliding windows; approved ones do not count, nor those begun
-    before: an outage is no series of deletions."""
+    before: an outage is no series of deletions. What looked strange has been approved, or is over.
+    """
+    for channel in store.retimed(bridge):
+        store.set_retimed(channel, 0)
     begun = store.begun(bridge)
     store.log_writes(
         [
@@ -278,9 +296,15 @@ def _own(policy: Policy, channel: str, path: Path) -> tuple[str, Path]:
     return path[1], (path[2],)
 
 
-def _prepared(case: Case, dying: Mapping[AppointmentId, Agreement]) -> Case:
+def _prepared(
+    case: Case,
+    dying: Mapping[AppointmentId, Agreement],
+    orders: Mapping[AppointmentId, Order],
+) -> Case:
     if case.id in dying and case.agreement is None:
-        return replace(case, agreement=dying[case.id])
+        case = replace(case, agreement=dying[case.id])
+    if case.id in orders:
+        case = replace(case, orders=(*case.orders, orders[case.id]))
     return case
 
 
@@ -305,7 +329,9 @@ def _operation(write: Write) -> str:
     return write.operation.value
 
 
-def _shown(id: AppointmentId, write: Write) -> dict[str, str]:
+def shown_write(id: AppointmentId, write: Write) -> dict[str, str]:
+    """How a held or approved write is told. ``shown``: what people know it by."""
+    content = write.content or (write.base.reads if write.base is not None else None)
     return {
         "write": fingerprint(id, write),
         "appointment": id,
@@ -314,8 +340,10 @@ def _shown(id: AppointmentId, write: Write) -> dict[str, str]:
         "operation": _operation(write),
         "paths": ", ".join(path_text(path) for path in write.paths),
         "reason": write.reason,
+        "shown": brief(content) if content is not None else "",
     }
 
 
-def _digest(names: Iterable[str]) -> str:
+def digest_of(names: Iterable[str]) -> str:
+    """What identifies exactly these writes, by their fingerprints."""
     return hashlib.sha256("\n".join(sorted(names)).encode()).hexdigest()[:32]

@@ -146,9 +146,14 @@ def address(value: object) -> Address | None:
 def plain_name(value: object) -> str:
     """The name of a channel, system or bridge: no colon, no line end, not blank at its ends."""
     text = text_of(value)
-    if not text or text != text.strip() or ":" in text or not text.isprintable():
+    if not is_name(text):
         raise fail("is not a name", "letters, digits, blanks, . _ -")
     return text
+
+
+def is_name(text: str) -> bool:
+    """Whether a channel, system or bridge may be called so."""
+    return bool(text) and text == text.strip() and ":" not in text and text.isprintable()
 
 
 Duration = Annotated[timedelta, BeforeValidator(duration)]

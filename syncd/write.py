@@ -12,11 +12,13 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from threading import Event
 
+from syncd import metrics
+from syncd.arrivals import Arrivals
 from syncd.connector import Finds, Identity, Written
 from syncd.core.state import Agreement, AppointmentId, Intent, Key, Marker, Operation, Place
 from syncd.errors import ConnectorError, Rejected, Stale, Unauthorized, Unavailable
 from syncd.observe import fetch_all, patiently
-from syncd.pool import Job, Pool
+from syncd.pool import Job, Pool, Stopped
 from syncd.store import Store
 from syncd.target import Target
 
@@ -60,12 +62,14 @@ class Task:
 class Outcome:
     """What became of the writes. ``down``: systems that failed, with the error. ``undone``:
     writes (channel, appointment) that certainly were not carried out. ``lost``: channels in
-    which a copy was not where it had been; they are to be looked at before anything else."""
+    which a copy was not where it had been; they are to be looked at before anything else.
+    ``halted``: writing was stopped on the way."""
 
     tallies: dict[str, Tally] = field(default_factory=dict)
     down: dict[str, ConnectorError] = field(default_factory=dict)
     stale: int = 0
     lost: set[str] = field(default_factory=set)
+    halted: bool = False
     undone: set[tuple[str, AppointmentId]] = field(default_factory=set)
 
     def tally(self, channel: str) -> Tally:
@@ -83,9 +87,11 @@ class Writer:
         clock: Callable[[], datetime],
         sleep: Callable[[float], None],
         stop: Event,
+        arrivals: Arrivals,
         retry_first: timedelta = RETRY_FIRST,
     ) -> None:
         self._store, self._pool, self._clock, self._stop = store, pool, clock, stop
+        self._arrivals = arrivals
         self._first = retry_first
         self._retry = patiently(sleep)
         self._stale: Counter[tuple[AppointmentId, Place]] = Counter()
@@ -110,13 +116,27 @@ class Writer:
             for task in tasks
         ]
         again: dict[str, set[Key]] = {}
+        left: list[Task] = []
         for index, result in self._pool.stream(jobs):
             task = tasks[index]
+            if isinstance(result, Stopped) and not result.maybe_applied:
+                left.append(task)
+                continue
             target = targets[task.intent.write.channel]
             self._record(task, target, result, outcome, again, bridge)
+        self._leave(left, bridge, outcome)
         outcome.down.update(down)
-        for name, keys in again.items():
+        for name, keys in again.items() if not self._stop.is_set() else ():
             self._fetch(targets[name], sorted(keys), outcome)
+
+    def _leave(self, tasks: Sequence[Task], bridge: str, outcome: Outcome) -> None:
+        """All is to stop, or all writing, and these were not begun: who writes next goes on."""
+        if tasks:
+            self._store.mark_due(bridge, [task.appointment for task in tasks], self._clock())
+            self._store.drop_intents([task.intent.id for task in tasks])
+            outcome.halted = True
+        for task in tasks:
+            outcome.undone.add((f"{bridge}/{task.intent.write.channel}", task.appointment))
 
     def _record(
         self,
@@ -135,6 +155,7 @@ class Writer:
         self._attempts.pop(task.appointment, None)
         self._stale.pop((task.appointment, (target.name, intent.write.slot)), None)
         tally.count(intent.write.operation)
+        self._arrivals.arrived(task.appointment, target.name, now)
         if result is None:
             self._store.mark_due(bridge, [task.appointment], now)
             self._store.confirm_delete(intent.id, now)
@@ -184,6 +205,9 @@ class Writer:
                 del self._stale[place]
                 outcome.tally(target.name).failed += 1
             return
+        if isinstance(error, Stopped):
+            self._store.mark_due(bridge, [task.appointment], self._clock())
+            return
         outcome.tally(target.name).failed += 1
         if isinstance(error, Rejected):
             self._aside(task, bridge, f"refused: {error}")
@@ -213,6 +237,7 @@ class Writer:
         )
         fetched = results[0]
         if isinstance(fetched, ConnectorError):
+            metrics.failed(target.system, fetched)
             outcome.down.setdefault(target.system, fetched)
             return
         # A key that is gone may have moved: only a look at the channel tells both at once.
@@ -233,16 +258,18 @@ class _Attempt:
 
     def __call__(self) -> Written | None:
         system = self.target.system
-        if self.stop.is_set():
-            raise Unavailable("stopping")
+        if self.stop.is_set() or self.store.is_stopped(self.target.bridge):
+            raise Stopped
         known = self.down.get(system)
         if known is not None:
             retry_after = known.retry_after if isinstance(known, Unavailable) else None
             raise Unavailable(f"{system} is not available", retry_after=retry_after)
         try:
             return self._write()
-        except (Unauthorized, Unavailable) as error:
-            self.down[system] = error
+        except ConnectorError as error:
+            metrics.failed(system, error)
+            if isinstance(error, Unauthorized | Unavailable):
+                self.down[system] = error
             raise
 
     def _write(self) -> Written | None:

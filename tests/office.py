@@ -84,8 +84,9 @@ class Office:
         holds: str = "all",
         rules: str = "",
         extra: str = "",
+        listen: str = "off",
     ) -> None:
-        self.folder, self.desks = folder, list(desks)
+        self.folder, self.desks, self.listen = folder, list(desks), listen
         self.engine = sa.create_engine(f"sqlite:///{folder / 'crm.db'}")
         create_schema(self.engine)
         self.config = folder / "syncd.toml"
@@ -98,6 +99,7 @@ class Office:
             'state = "sqlite:///state.db"',
             'time_zone = "Asia/Shanghai"',
             'poll_interval = "1s"',
+            f"listen = {json.dumps(self.listen)}",
             "[people]",
             'domains = ["example.com"]',
             "[systems.crm]",

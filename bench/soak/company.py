@@ -23,6 +23,7 @@ _HEAD = """[daemon]
 state = "sqlite:///state.db"
 time_zone = "Asia/Shanghai"
 poll_interval = "{poll}s"
+listen = "off"
 log = {{ format = "json", level = "warning" }}
 [people]
 domains = ["example.com"]

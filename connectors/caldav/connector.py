@@ -19,7 +19,6 @@ from connectors.caldav.client import (
 )
 from connectors.caldav.discovery import account_addresses, find_calendar
 from connectors.caldav.observing import Items, Reader
-from connectors.caldav.packed import Packed
 from connectors.caldav.translate import FIDELITY, Unusable, WireError, read, series_of
 from connectors.caldav.translate_people import is_mailed
 from connectors.caldav.translate_write import Style, write_changed, write_new
@@ -91,7 +90,7 @@ class CalDavConnector:
 
     def fetch(self, keys: Sequence[Key]) -> Fetched:
         """The items with these keys, a request for each hundred."""
-        reader, items = self._found(), Items(Packed(self._own))
+        reader, items = self._found(), Items()
         canonical = {canonical_path(key): key for key in keys}
         reader.get(list(canonical), items, dict.fromkeys(canonical))
         return Fetched(items.copies.told(), frozenset(items.gone), tuple(items.unreadable))
@@ -226,7 +225,7 @@ class CalDavConnector:
         members = reader.find_uid(query_uid(uid))
         keys = [named] if named.startswith(reader.calendar.path) else []
         keys += [member.key for member in members if member.key not in keys]
-        items = Items(Packed(self._own))
+        items = Items()
         reader.get(keys, items, dict.fromkeys(keys))
         for copy in items.copies:
             if copy.uid == uid and copy.marker in (None, identity.marker):

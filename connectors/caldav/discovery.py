@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from urllib.parse import unquote, urlsplit
 
-from connectors.caldav.client import Answer, Counter, NotThere, Transport, read_error
+from connectors.caldav.client import SIGN_IN, Answer, Counter, NotThere, Transport, read_error
 from connectors.caldav.webdav import (
     COLLECTION,
     C,
@@ -111,7 +111,7 @@ def _first(transport: Transport, start: str, counter: Counter) -> Member:
     """What the configured address tells; where it tells nothing, the well-known one."""
     answer = _propfind(transport, start, "0", counter)
     if answer.status in (401, 403):
-        raise read_error(answer, "sign-in")
+        raise read_error(answer, SIGN_IN)
     if answer.status == 207:
         members = _parsed(answer)
         if members and (members[0].properties.keys() & _POINTERS or members[0].has_type(_CALENDAR)):

@@ -21,7 +21,6 @@ from connectors.caldav.client import (
     read_error,
 )
 from connectors.caldav.discovery import Calendar
-from connectors.caldav.packed import Packed
 from connectors.caldav.translate import NoEvent, Unusable, WireError, read
 from connectors.caldav.webdav import (
     CTAG,
@@ -36,7 +35,8 @@ from connectors.caldav.webdav import (
     sync_collection,
 )
 from syncd.connector import Snapshot, Unreadable
-from syncd.core.state import Key, Version
+from syncd.core.packed import Packed
+from syncd.core.state import Copy, Key, Version
 from syncd.errors import Unavailable
 
 BATCH = 100
@@ -47,7 +47,7 @@ _VALID_TOKEN = D + "valid-sync-token"
 _PRIVILEGES = D + "need-privileges"
 _MANY = 20
 
-MOST_INLINE = 2_000_000
+MOST_INLINE = 500_000
 """Bytes of bodies that come with a list of changes; where there are more, they are got in
 batches, since a parsed answer takes a multiple of its size."""
 
@@ -56,7 +56,7 @@ batches, since a parsed answer takes a multiple of its size."""
 class Items:
     """What was read of a collection's items, each key in one place."""
 
-    copies: Packed
+    copies: Packed[Copy] = field(default_factory=Packed)
     gone: set[Key] = field(default_factory=set)
     unreadable: list[Unreadable] = field(default_factory=list)
     others: dict[Key, Version | None] = field(default_factory=dict)
@@ -223,7 +223,7 @@ class Reader:
         self, members: Sequence[Member], known: Mapping[Key, Version | None]
     ) -> tuple[Items, set[Key]]:
         """Read what came with a body; get the bodies of what is new or has another version."""
-        items, unchanged, wanted = Items(Packed(self.own)), set[Key](), list[Key]()
+        items, unchanged, wanted = Items(), set[Key](), list[Key]()
         for member in members:
             if member.data is not None:
                 self._take(items, member.key, member.etag, member.data, known)

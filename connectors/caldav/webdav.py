@@ -256,7 +256,7 @@ def error_href(body: bytes) -> str:
     return canonical_path(href.text or "") if href is not None else ""
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=256)
 def canonical_path(href: str) -> str:
     """The path of an href, quoted in one way, so that a resource has one key."""
     path = urlsplit(href.strip()).path

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import os
 import sys
 import threading
@@ -13,18 +12,36 @@ from typing import Annotated
 
 import typer
 
-from syncd import __version__, inbox, log, plugins
+from syncd import __version__, inbox, log
+from syncd import backup as backups
+from syncd import verify as verifying
+from syncd.cli import backup as told_backup
 from syncd.cli import console, show
+from syncd.cli.answers import conflicts, resolve
+from syncd.cli.check import health
+from syncd.cli.notify import tried
+from syncd.cli.opening import (
+    BridgeName,
+    Config,
+    Json,
+    config_path,
+    known_bridge,
+    me,
+    open_store,
+    read_settings,
+)
+from syncd.cli.past import explain, history, undo
 from syncd.cli.plan import plan_exit, plans
 from syncd.cli.status import status as show_status
-from syncd.config import ConfigErrors, LogLevel, Settings, find_config, load, template
+from syncd.cli.verify import verified
+from syncd.config import ConfigErrors, LogLevel, Settings, template
 from syncd.daemon import Daemon
-from syncd.deployment import Deployment, new_appointment_id, now_utc
+from syncd.deployment import Deployment, now_utc
 from syncd.errors import ConfigError, SyncdError
 from syncd.lock import StoreLock
+from syncd.notify import try_all
 from syncd.pool import THREADS
 from syncd.results import Exit, exit_code
-from syncd.store import Store
 
 app = typer.Typer(
     name="syncd",
@@ -33,12 +50,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
-
-Config = Annotated[
-    str | None, typer.Option("--config", help="The configuration (else $SYNCD_CONFIG, …).")
-]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
-BridgeName = Annotated[str | None, typer.Option("--bridge", help="Only this bridge.")]
 
 
 @app.command()
@@ -56,32 +67,55 @@ def init(
 
 
 @app.command()
-def check(config: Config = None, json: Json = False) -> None:
+def check(
+    notify: Annotated[
+        bool, typer.Option("--notify", help=r"Instead, send a test to each \[\[notify]].")
+    ] = False,
+    everything: Annotated[
+        bool, typer.Option("--all", help="Also what is right, however many channels there are.")
+    ] = False,
+    config: Config = None,
+    json: Json = False,
+) -> None:
     """Configuration, sign-in, rights and clock of every system, as a table."""
-    settings = _settings(config)
-    with _store(settings) as store, Deployment(settings, store) as deployment:
-        found = list(deployment.check())
-    show.health(settings, found, json)
-    if not all(each.ok for _, _, each in found):
+    settings = read_settings(config)
+    if notify:
+        _try_notify(settings, json)
+        return
+    with (
+        open_store(settings) as store,
+        Deployment(settings, store) as deployment,
+        console.counting("checking", json) as told,
+    ):
+        found = deployment.check(told)
+    health(settings, found, everything=everything, json=json)
+    if not all(each.is_right for each in found):
         raise typer.Exit(Exit.FAILED)
 
 
 @app.command()
-def plan(config: Config = None, bridge: BridgeName = None, json: Json = False) -> None:
+def plan(
+    config: Config = None,
+    bridge: BridgeName = None,
+    limit: Annotated[int, typer.Option(help="List so many writes.", min=0)] = show.MOST_LINES,
+    every: Annotated[bool, typer.Option("--all", help="List all of them.")] = False,
+    json: Json = False,
+) -> None:
     """What the next cycle would do, first as a summary, then each write. Writes nothing."""
-    settings = _settings(config)
-    _known_bridge(settings, bridge)
+    settings = read_settings(config)
+    known_bridge(settings, bridge)
     with _at_work(settings) as deployment:
         found = deployment.plans(bridge)
-    plans(found, json)
+        waiting = list(inbox.items(deployment.store))
+    plans(found, waiting, json, limit=None if every else limit)
     raise typer.Exit(plan_exit(found.values()))
 
 
 @app.command()
 def sync(config: Config = None, bridge: BridgeName = None, json: Json = False) -> None:
     """Observe, settle and write until nothing is left to do, then end."""
-    settings = _settings(config)
-    _known_bridge(settings, bridge)
+    settings = read_settings(config)
+    known_bridge(settings, bridge)
     with _at_work(settings) as deployment, console.progress(json) as told:
         results = deployment.sync(bridge, told=told)
     show.results(results, json)
@@ -91,8 +125,10 @@ def sync(config: Config = None, bridge: BridgeName = None, json: Json = False) -
 @app.command()
 def run(config: Config = None, json: Json = False) -> None:
     """The daemon: polls every system until SIGTERM; SIGHUP reads the configuration again."""
-    _settings(config, daemon=True)
-    Daemon(_path(config)).run()
+    from syncd.web import pages
+
+    read_settings(config, daemon=True)
+    Daemon(config_path(config), beside=pages).run()
     if any(thread.name.startswith(THREADS) for thread in threading.enumerate()):
         # A server that hangs has a thread that Python would wait for; all is stored and closed.
         sys.stdout.flush()
@@ -103,34 +139,10 @@ def run(config: Config = None, json: Json = False) -> None:
 @app.command()
 def status(config: Config = None, json: Json = False) -> None:
     """The state of every channel: last look, copies, errors, what is set aside, held or broken."""
-    settings = _settings(config)
-    with _store(settings) as store:
+    settings = read_settings(config)
+    with open_store(settings) as store:
         code = show_status(settings, store, now_utc(), json)
     raise typer.Exit(code)
-
-
-@app.command()
-def conflicts(config: Config = None, json: Json = False) -> None:
-    """The inbox: fields that an ask rule left open, and copies that may be known already."""
-    with _store(_settings(config)) as store:
-        waiting = list(inbox.items(store))
-    show.inbox_items(waiting, json)
-    if waiting:
-        raise typer.Exit(Exit.CONFLICTS)
-
-
-@app.command()
-def resolve(
-    id: Annotated[str, typer.Argument(help="As `syncd conflicts` shows it.")],
-    take: Annotated[str, typer.Option(help="The channel whose value is right.")] = "",
-    value: Annotated[str | None, typer.Option(help="Another value.")] = None,
-    config: Config = None,
-    json: Json = False,
-) -> None:
-    """Answer one item of the inbox; refused if a value has moved since it was shown."""
-    with _store(_settings(config)) as store:
-        inbox.resolve(store, id, now_utc(), _me(), new_appointment_id, take=take, value=value)
-    console.said({"resolved": id}, f"{id} is answered; the next cycle carries it out", json)
 
 
 @app.command()
@@ -140,11 +152,11 @@ def approve(
     json: Json = False,
 ) -> None:
     """Allow exactly the writes that a hold shows."""
-    with _store(_settings(config)) as store:
+    with open_store(read_settings(config)) as store:
         if hold is None:
             show.holds(store, json)
             return
-        count = inbox.approve(store, hold, now_utc(), _me())
+        count = inbox.approve(store, hold, now_utc(), me())
     console.said({"approved": hold, "writes": count}, f"{count} writes are approved", json)
 
 
@@ -155,7 +167,7 @@ def retry(
     json: Json = False,
 ) -> None:
     """Try again what was set aside."""
-    with _store(_settings(config)) as store:
+    with open_store(read_settings(config)) as store:
         asides = [each for each in store.asides() if id in (None, each.appointment)]
         if id is not None and not asides:
             raise inbox.InboxError(f"{id}: nothing of it is set aside; see syncd status")
@@ -175,6 +187,54 @@ def resume(config: Config = None, bridge: BridgeName = None, json: Json = False)
     """Write again after `pause`."""
     _set_paused(config, bridge, "")
     console.said({"resumed": bridge or "all"}, "writing goes on", json)
+
+
+@app.command()
+def backup(
+    file: Annotated[Path, typer.Argument(help="Where to write it.")],
+    config: Config = None,
+    json: Json = False,
+) -> None:
+    """The state in one file, while the daemon runs. `restore` puts it into either database."""
+    found = backups.backup(read_settings(config).daemon.state.reveal(), file, now_utc())
+    told_backup.backed_up(file, found, json)
+
+
+@app.command()
+def restore(
+    file: Annotated[Path, typer.Argument(help="What `syncd backup` wrote.")],
+    config: Config = None,
+    json: Json = False,
+) -> None:
+    """Put a backup in the place of the state, which is kept beside it. The daemon must rest."""
+    found = backups.restore(read_settings(config).daemon.state.reveal(), file, now_utc())
+    told_backup.restored(file, found, json)
+
+
+@app.command()
+def verify(
+    config: Config = None,
+    bridge: BridgeName = None,
+    repair: Annotated[bool, typer.Option("--repair", help="Let a cycle mend it.")] = False,
+    json: Json = False,
+) -> None:
+    """Compare every copy with its remote and with its appointment. `--repair` mends by a cycle."""
+    settings = read_settings(config)
+    known_bridge(settings, bridge)
+    if not repair:
+        with open_store(settings) as store, Deployment(settings, store) as deployment:
+            found = verifying.verify(deployment, bridge)
+        raise typer.Exit(verified(found, json))
+    with _at_work(settings) as deployment:
+        before = verifying.verify(deployment, bridge)
+        verifying.make_due(deployment, before)
+        results = deployment.sync(bridge)
+        found = verifying.verify(deployment, bridge)
+    raise typer.Exit(verified(found, json, before=before, repaired=results))
+
+
+for _command in (conflicts, resolve, explain, history, undo):
+    app.command()(_command)
 
 
 @app.command()
@@ -218,50 +278,28 @@ def main() -> None:
         sys.exit(Exit.FAILED)
 
 
-def _path(config: str | None) -> Path:
-    return find_config(config, os.environ, Path.cwd())
-
-
-def _settings(config: str | None, *, daemon: bool = False) -> Settings:
-    """The configuration. Commands that answer by themselves log only what went wrong."""
-    settings = load(_path(config), plugins.Plugins())
-    level = settings.daemon.log_level
-    if level is LogLevel.INFO and not daemon:
-        level = LogLevel.WARNING
-    log.configure(settings.daemon.log_format, level, settings.secrets)
-    for warning in settings.warnings:
-        console.warning(warning)
-    return settings
-
-
-def _known_bridge(settings: Settings, name: str | None) -> None:
-    names = [bridge.name for bridge in settings.bridges]
-    if name is not None and name not in names:
-        raise ConfigError(f"there is no bridge {name!r}", key="--bridge", hint=", ".join(names))
-
-
-@contextmanager
-def _store(settings: Settings) -> Iterator[Store]:
-    with Store.open(settings.daemon.state.reveal()) as store:
-        yield store
+def _try_notify(settings: Settings, json: bool) -> None:
+    if not settings.notify:
+        raise ConfigError("nobody is told", file=settings.file, key="notify", hint="[[notify]]")
+    with open_store(settings) as store:
+        found = list(try_all(settings, store.installation))
+    tried(found, json)
+    if not all(each.ok for each in found):
+        raise typer.Exit(Exit.FAILED)
 
 
 @contextmanager
 def _at_work(settings: Settings) -> Iterator[Deployment]:
     with (
         StoreLock(settings.daemon.state.reveal()),
-        _store(settings) as store,
+        open_store(settings) as store,
         Deployment(settings, store) as deployment,
     ):
         yield deployment
 
 
 def _set_paused(config: str | None, bridge: str | None, value: str) -> None:
-    settings = _settings(config)
-    _known_bridge(settings, bridge)
-    with _store(settings) as store:
+    settings = read_settings(config)
+    known_bridge(settings, bridge)
+    with open_store(settings) as store:
         store.meta_set(f"paused:{bridge}" if bridge else "writing-stopped", value)
-
-
-def _me() -> str:
-    return getpass.getuser()

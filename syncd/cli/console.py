@@ -57,6 +57,17 @@ def said(told: Mapping[str, object], text: str, as_json: bool) -> None:
 
 
 @contextmanager
+def counting(doing: str, as_json: bool) -> Iterator[Callable[[int, int], None]]:
+    """Progress through many things on a terminal, none in a pipe: "checking 12 of 1,000"."""
+    err = _console(error=True)
+    if as_json or not err.is_terminal:
+        yield lambda _done, _total: None
+        return
+    with err.status(f"{doing} …") as shown:
+        yield lambda done, total: shown.update(f"{doing} {done:,} of {total:,} …")
+
+
+@contextmanager
 def progress(as_json: bool) -> Iterator[Callable[[BridgeResult], None] | None]:
     """Progress on a terminal, none in a pipe."""
     err = _console(error=True)

@@ -1,28 +1,52 @@
-"""What ``syncd plan`` prints: a summary by channel, then each write."""
+"""What ``syncd plan`` prints: a sentence, a table by channel, the doubtful ones, each write."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 from syncd.cli.console import line, print_json, rows
-from syncd.cli.show import MOST_LINES
+from syncd.cli.show import MOST_LINES, item_json
 from syncd.cli.tables import Column, numbers
 from syncd.core.paths import path_text
+from syncd.core.safety import is_ending
+from syncd.core.state import Operation
+from syncd.inbox import NEW, Item, ItemKind
 from syncd.plans import Plans
 from syncd.results import Exit
+from syncd.wording import brief
 
 _COUNTS = ("link", "create", "update", "delete", "doubtful", "reread")
 _WORDS = ("linked", "created", "changed", "removed", "doubtful")
+_WHERE = {
+    "crm": "in the CRM",
+    "calendar": "in the calendars",
+    "office": "in the office",
+    "sheet": "in the sheets",
+    "booking": "on the booking pages",
+}
 
 
-def plans(found: Mapping[str, Plans], json: bool) -> None:
-    """What the next cycle would do."""
+def plans(
+    found: Mapping[str, Plans],
+    waiting: Sequence[Item],
+    json: bool,
+    *,
+    limit: int | None = MOST_LINES,
+) -> None:
+    """What the next cycle would do. ``waiting``: the inbox. ``limit``: of the writes and the
+    doubtful ones that are listed; ``None`` for all."""
+    doubts = {
+        name: [i for i in waiting if i.kind is ItemKind.DOUBT and i.bridge == name]
+        for name in found
+    }
     if json:
-        print_json({"bridges": {name: _told(each) for name, each in found.items()}})
+        told = {name: _told(each, doubts[name]) for name, each in found.items()}
+        print_json({"bridges": told})
         return
     for name, each in found.items():
-        _print(name, each)
+        _print(name, each, doubts[name], limit)
 
 
 def plan_exit(found: Iterable[Plans]) -> Exit:
@@ -36,38 +60,83 @@ def plan_exit(found: Iterable[Plans]) -> Exit:
     return Exit.CONFLICTS if waiting else Exit.CONVERGED
 
 
-def _told(each: Plans) -> dict[str, object]:
+def _told(each: Plans, doubts: Sequence[Item]) -> dict[str, object]:
     return {
+        "summary": _summary(each),
         "channels": _counts(each),
         "writes": _writes(each),
+        "doubts": [item_json(item) for item in doubts],
         "dangers": list(each.dangers),
         "failed": each.failed,
         "questions": each.questions,
         "reread": {name: dict(keys) for name, keys in each.reread.items()},
+        "mailed": {name: sorted(people) for name, people in sorted(each.mailed().items())},
     }
 
 
-def _print(name: str, each: Plans) -> None:
+def _print(name: str, each: Plans, doubts: Sequence[Item], limit: int | None) -> None:
+    line((f"{name}: ", "bold"), sentence(each))
     counts = _counts(each)
-    columns = [Column(f"{name}: channel"), *numbers(*_WORDS)]
+    columns = [Column("channel"), *numbers(*_WORDS)]
     rows(columns, [[c, *(str(row[key]) for key in _COUNTS[:5])] for c, row in counts.items()])
     if each.failed:
         line(("not reached: ", "red"), each.failed)
     for danger in each.dangers:
         line(("would hold: ", "red"), danger)
     _print_reread(each)
+    for item in doubts[:limit]:
+        _print_doubt(item)
+    _print_more(len(doubts), limit)
     writes = _writes(each)
-    for write in writes[:MOST_LINES]:
-        changed = f" ({write['paths']})" if write["paths"] else ""
-        slot = f"@{write['slot']}" if write["slot"] else ""
-        what = f"{write['channel']}: {write['operation']} {write['appointment']}{slot}"
-        line(f"{what}{changed}: {write['reason']}")
-    if len(writes) > MOST_LINES:
-        line(f"… and {len(writes) - MOST_LINES} more (--json shows all)")
+    for write in writes[:limit]:
+        _print_write(write)
+    _print_more(len(writes), limit)
     if not writes:
         line(f"{name}: nothing to write")
     if any(each.doubtful.values()):
         line("doubtful ones wait for a person: syncd conflicts")
+
+
+def sentence(each: Plans) -> str:
+    """The whole plan in one sentence, for who has no time."""
+    told = _summary(each)
+    created = [
+        f"{count} created {_WHERE.get(role, role)}"
+        for role, count in told["created"].items()
+        if count or role == "calendar"
+    ]
+    parts = [
+        f"{told['linked']} are linked",
+        *created,
+        *([f"{told['changed']} changed"] if told["changed"] else []),
+        f"{told['doubtful']} doubtful",
+        f"{told['deleted']} deleted",
+        *([f"{told['cancelled']} cancelled"] if told["cancelled"] else []),
+        f"{told['mailed']} people mailed",
+    ]
+    return ", ".join(parts)
+
+
+def _summary(each: Plans) -> dict[str, Any]:
+    """``linked`` are appointments; the others are copies, and people."""
+    counted: Counter[str] = Counter()
+    created = {channel.role: 0 for channel in each.channels.values()}
+    for _, write in each.writes:
+        if write.operation is Operation.CREATE:
+            created[each.channels[write.channel].role] += 1
+        elif write.operation is Operation.DELETE:
+            counted["deleted"] += 1
+        else:
+            counted["cancelled" if is_ending(write) else "changed"] += 1
+    return {
+        "linked": each.linked.appointments,
+        "created": created,
+        "changed": counted["changed"],
+        "doubtful": sum(each.doubtful.values()),
+        "deleted": counted["deleted"],
+        "cancelled": counted["cancelled"],
+        "mailed": len(frozenset().union(*each.mailed().values())),
+    }
 
 
 def _print_reread(each: Plans) -> None:
@@ -78,13 +147,34 @@ def _print_reread(each: Plans) -> None:
         line(f"{channel}: {len(keys)} read differently than before, which is no edit: {told}")
 
 
+def _print_doubt(item: Item) -> None:
+    line(("doubtful: ", "yellow"), item.shown)
+    line(f"  {item.reason}")
+    for name, shown in item.choices.items():
+        if name != NEW:
+            line(f"  may be: {shown}")
+
+
+def _print_write(write: Mapping[str, str]) -> None:
+    changed = f" ({write['paths']})" if write["paths"] else ""
+    slot = f"@{write['slot']}" if write["slot"] else ""
+    line(
+        f"{write['channel']}: {write['operation']} {write['shown']}{changed}: {write['reason']}"
+        f" [{write['appointment']}{slot}]"
+    )
+
+
+def _print_more(count: int, limit: int | None) -> None:
+    if limit is not None and count > limit:
+        line(f"… and {count - limit} more (--all shows them)")
+
+
 def _counts(each: Plans) -> dict[str, dict[str, int]]:
     """For each channel how many copies are linked, created, updated, deleted, in doubt."""
     counts: dict[str, Counter[str]] = {}
-    for plan in each.plans:
-        for write in plan.writes:
-            counts.setdefault(write.channel, Counter())[write.operation.value] += 1
-    for word, found in (("link", each.linked), ("doubtful", each.doubtful)):
+    for _, write in each.writes:
+        counts.setdefault(write.channel, Counter())[write.operation.value] += 1
+    for word, found in (("link", each.linked.copies), ("doubtful", each.doubtful)):
         for channel, count in found.items():
             counts.setdefault(channel, Counter())[word] += count
     for channel, keys in each.reread.items():
@@ -93,15 +183,18 @@ def _counts(each: Plans) -> dict[str, dict[str, int]]:
 
 
 def _writes(each: Plans) -> list[dict[str, str]]:
-    return [
-        {
-            "appointment": plan.id,
-            "channel": write.channel,
-            "slot": write.slot,
-            "operation": write.operation.value,
-            "paths": ", ".join(path_text(path) for path in write.paths),
-            "reason": write.reason,
-        }
-        for plan in each.plans
-        for write in plan.writes
-    ]
+    found = []
+    for plan, write in each.writes:
+        content = write.content or (write.base.reads if write.base is not None else None)
+        found.append(
+            {
+                "appointment": plan.id,
+                "channel": write.channel,
+                "slot": write.slot,
+                "operation": write.operation.value,
+                "paths": ", ".join(path_text(path) for path in write.paths),
+                "reason": write.reason,
+                "shown": brief(content) if content is not None else "",
+            }
+        )
+    return found

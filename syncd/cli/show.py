@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-
-from rich.text import Text
+from datetime import datetime, timedelta
 
 from syncd.cli.console import line, print_json, rows
 from syncd.cli.tables import Column, numbers
-from syncd.config import BridgeSettings, ChannelSettings, Settings
-from syncd.connector import Health
 from syncd.inbox import NEW, Item, ItemKind, hold_id
 from syncd.results import BridgeResult, ChannelResult, State
 from syncd.store import HoldState, Store
 
 MOST_LINES = 200
-CLOCK_LIMIT = 60.0
+
+APPROVALS_TOLD = timedelta(days=7)
+"""For how long it is told who approved what; the record itself stays."""
 
 _COLOURS = {State.CONVERGED: "green", State.CONFLICTS: "yellow"}
 _COUNTS = ("created", "updated", "deleted", "unchanged")
@@ -54,60 +53,10 @@ def _cells(channel: ChannelResult, names: Sequence[str]) -> list[str]:
     return [channel.name, channel.system, *counts]
 
 
-def health(
-    settings: Settings,
-    found: Iterable[tuple[BridgeSettings, ChannelSettings, Health]],
-    json: bool,
-) -> None:
-    """Sign-in, rights and clock of every channel."""
-    told = [
-        {
-            "bridge": bridge.name,
-            "channel": channel.name,
-            "system": channel.system,
-            "ok": each.ok,
-            "account": each.account,
-            "can_write": each.can_write,
-            "clock": each.skew,
-            "detail": each.detail,
-        }
-        for bridge, channel, each in found
-    ]
-    if json:
-        print_json({"file": settings.file, "channels": told})
-        return
-    line(f"{settings.file}: the configuration is right")
-    columns = [
-        Column("bridge", drop=2),
-        Column("channel"),
-        Column("system", drop=3),
-        Column("sign-in"),
-        Column("account", drop=1),
-        Column("writes"),
-        Column("clock", right=True),
-        Column("detail", wraps=True),
-    ]
-    rows(columns, [_health_cells(row) for row in told])
-
-
-def _health_cells(row: Mapping[str, object]) -> list[str | Text]:
-    skew = row["clock"]
-    clock = f"{skew:+.0f} s" if isinstance(skew, float) else ""
-    wrong = isinstance(skew, float) and abs(skew) > CLOCK_LIMIT
-    return [
-        *(str(row[name]) for name in ("bridge", "channel", "system")),
-        Text("ok", "green") if row["ok"] else Text("failed", "red"),
-        str(row["account"]),
-        "yes" if row["can_write"] else "no",
-        Text(clock, "red" if wrong else ""),
-        str(row["detail"]),
-    ]
-
-
 def inbox_items(items: Sequence[Item], json: bool) -> None:
     """What waits for a person, each with the commands that answer it."""
     if json:
-        print_json({"conflicts": [_item_json(item) for item in items]})
+        print_json({"conflicts": [item_json(item) for item in items]})
         return
     if not items:
         line("nothing waits")
@@ -129,7 +78,8 @@ def _item(item: Item) -> None:
     line(f"  syncd resolve '{item.id}' --take {NEW if NEW in item.choices else 'CHANNEL'}")
 
 
-def _item_json(item: Item) -> dict[str, object]:
+def item_json(item: Item) -> dict[str, object]:
+    """One thing that waits, as it is told to programs."""
     told = asdict(item)
     told["since"] = item.since.isoformat(timespec="seconds") if item.since else None
     told["kind"] = item.kind.value
@@ -148,11 +98,20 @@ def holds(store: Store, json: bool) -> None:
         line((str(hold["id"]), "red"), f" {hold['scope']}: {hold['reason']}")
         writes: Sequence[Mapping[str, str]] = hold["writes"]  # type: ignore[assignment]  # as below
         for write in writes[:MOST_LINES]:
-            slot = f"@{write['slot']}" if write["slot"] else ""
-            line(f"  {write['channel']}: {write['operation']} {write['appointment']}{slot}")
+            line(f"  {held_write(write)}")
         if len(writes) > MOST_LINES:
             line(f"  … and {len(writes) - MOST_LINES} more (--json shows all)")
         line(f"  to allow exactly these {len(writes)}: syncd approve {hold['id']}")
+
+
+def held_write(write: Mapping[str, str]) -> str:
+    """One write as people know it: channel, operation, time, title and place, what changes."""
+    slot = f"@{write['slot']}" if write["slot"] else ""
+    name = f"{write['appointment']}{slot}"
+    changed = f" ({write['paths']})" if write["paths"] else ""
+    shown = write.get("shown", "")
+    told = f"{write['channel']}: {write['operation']} {shown or name}{changed}"
+    return f"{told} [{name}]" if shown else told
 
 
 def holds_json(store: Store) -> list[dict[str, object]]:
@@ -166,4 +125,21 @@ def holds_json(store: Store) -> list[dict[str, object]]:
             "writes": [dict(write) for write in hold.writes],
         }
         for hold in store.holds(HoldState.OPEN)
+    ]
+
+
+def approvals_json(store: Store, now: datetime) -> list[dict[str, object]]:
+    """Who approved what within the last days. ``pending``: not all of it has been written yet."""
+    return [
+        {
+            "id": hold_id(hold.id, hold.digest),
+            "scope": hold.scope,
+            "reason": hold.reason,
+            "by": hold.approved_by,
+            "at": hold.approved_at.isoformat(timespec="seconds"),
+            "writes": len(hold.writes),
+            "pending": hold.state is HoldState.APPROVED,
+        }
+        for hold in store.holds()
+        if hold.approved_at is not None and hold.approved_at > now - APPROVALS_TOLD
     ]

@@ -7,8 +7,9 @@ from datetime import datetime
 from typing import Any
 
 from syncd import inbox
+from syncd.breakers import CIRCUIT, decode
 from syncd.cli.console import line, print_json, rows
-from syncd.cli.show import MOST_LINES, holds_json
+from syncd.cli.show import MOST_LINES, approvals_json, holds_json
 from syncd.cli.tables import Column
 from syncd.config import Settings
 from syncd.core.paths import path_text
@@ -18,7 +19,7 @@ from syncd.store import Store
 
 def status(settings: Settings, store: Store, now: datetime, json: bool) -> Exit:
     """The state of things. Returns the exit code: the worst that is to be seen."""
-    told = _told(settings, store)
+    told = _told(settings, store, now)
     if json:
         print_json(told)
     else:
@@ -30,7 +31,7 @@ def status(settings: Settings, store: Store, now: datetime, json: bool) -> Exit:
     return Exit.CONFLICTS if told["conflicts"] else Exit.CONVERGED
 
 
-def _told(settings: Settings, store: Store) -> dict[str, Any]:
+def _told(settings: Settings, store: Store, now: datetime) -> dict[str, Any]:
     channels, broken = [], []
     copies = store.stats().copies
     for bridge in settings.bridges:
@@ -56,13 +57,27 @@ def _told(settings: Settings, store: Store) -> dict[str, Any]:
     paused = [b.name for b in settings.bridges if store.meta_get(f"paused:{b.name}")]
     return {
         "channels": channels,
+        "systems": _left_alone(settings, store, now),
         "unreadable": broken,
         "aside": _asides(store),
         "holds": holds_json(store),
+        "approvals": approvals_json(store, now),
         "conflicts": sum(1 for _ in inbox.items(store)),
         "paused": bool(store.meta_get("writing-stopped")),
         "paused_bridges": paused,
     }
+
+
+def _left_alone(settings: Settings, store: Store, now: datetime) -> list[dict[str, str]]:
+    """The systems that are not asked for a while, since they fail or refuse our sign-in."""
+    found = []
+    for name in settings.systems:
+        circuit = decode(store.meta_get(f"{CIRCUIT}{name}"))
+        if circuit.until is not None:
+            until = circuit.until.isoformat(timespec="seconds")
+            state = circuit.flow(now).value
+            found.append({"system": name, "state": state, "until": until, "error": circuit.error})
+    return found
 
 
 def _asides(store: Store) -> list[dict[str, str]]:
@@ -90,6 +105,9 @@ def _print(told: Mapping[str, Any], now: datetime) -> None:
         Column("error", wraps=True),
     ]
     rows(columns, [_cells(row, now) for row in told["channels"]])
+    for each in told["systems"]:
+        line(f"left alone: {each['system']} ({each['state']}): {each['error']}")
+        line(f"  until {each['until']}; then one channel tries for all")
     _print_each("unreadable: {channel} {key}: {reason}", told["unreadable"])
     for each in told["aside"][:MOST_LINES]:
         what = f"{each['channel']} {each['field']}".rstrip()
@@ -98,6 +116,11 @@ def _print(told: Mapping[str, Any], now: datetime) -> None:
     for each in told["holds"]:
         line(("held: ", "red"), f"{each['scope']}: {each['reason']}")
         line(f"  {len(each['writes'])} writes wait: syncd approve {each['id']}")
+    for each in told["approvals"]:
+        pending = "; not all written yet" if each["pending"] else ""
+        ago = _ago(each["at"], now)
+        line(f"approved by {each['by']} {ago}: {each['scope']}: {each['writes']} writes{pending}")
+        line(f"  they were held since: {each['reason']}")
     if told["paused"]:
         line("writing is stopped: syncd resume")
     for name in told["paused_bridges"]:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import date
 from pathlib import Path
+from typing import Any
 
 from syncd.config.places import named_file
 from syncd.config.schema import BridgeTable, ChannelTable
 from syncd.config.settings import BridgeSettings, ChannelSettings, Limits, SystemSettings
 from syncd.connector import Manifest
-from syncd.core.channel import Filter, FilterMode
+from syncd.core.channel import Direction, Filter, FilterMode, OnExit, OnLeave
 from syncd.core.rules import RuleSet
 from syncd.errors import ConfigError
 from syncd.people import Colleague, People
@@ -22,12 +24,15 @@ from syncd.tomlfile import KeyPath, TomlFile
 CALENDAR_ROLES = frozenset({"calendar", "office"})
 """Roles whose channels admit only appointments with a customer, unless configured."""
 
-_LOCAL_COLUMNS = frozenset({"name", "email", "aliases", "phone", "kind"})
+_LOCAL_COLUMNS = frozenset({"name", "email", "aliases", "phone", "kind", "id", "until"})
 
 
 @dataclass(frozen=True, slots=True)
 class BridgeReader:
-    """Reads the bridges of one configuration; what is wrong goes to ``problems``."""
+    """Reads the bridges of one configuration; what is wrong goes to ``problems``.
+
+    ``today``: by which colleagues have left or not.
+    """
 
     source: TomlFile
     folder: Path
@@ -35,6 +40,7 @@ class BridgeReader:
     manifests: Mapping[str, Manifest]
     people: People
     problems: Problems
+    today: date
     _claimed: dict[tuple[str, str], KeyPath] = field(default_factory=dict)
     """Which written channel has a collection, over all bridges."""
 
@@ -69,12 +75,12 @@ class BridgeReader:
             system = self._system(place, channel)
             if system is None:
                 continue
-            for each in self._channels(place, channel, system, len(channels)):
+            for each in self._staying(channel, self._channels(place, channel, system)):
                 if each.name in names:
                     self._name_twice(place, channel, each, names[each.name])
                     continue
                 names[each.name] = each.line
-                channels.append(each)
+                channels.append(replace(each, order=len(channels)))
         if len(channels) == 1:
             self.problems.warn(self.source, at, "a bridge with one channel keeps nothing equal")
         return BridgeSettings(
@@ -106,14 +112,30 @@ class BridgeReader:
         key = (*at, "name") if table.name else at
         self.problems.error(self.source, key, message, 'give it another: name = "…"')
 
+    def _staying(
+        self, table: ChannelTable, channels: Iterator[ChannelSettings]
+    ) -> Iterator[ChannelSettings]:
+        """Without the calendars of those who have left, unless something is withdrawn there."""
+        for channel in channels:
+            colleague = self.people.colleague(channel.person)
+            if colleague is None or not colleague.has_left(self.today):
+                yield channel
+            elif not self._is_left_alone(table, colleague):
+                yield replace(channel, **_LEFT)
+
+    def _is_left_alone(self, table: ChannelTable, colleague: Colleague) -> bool:
+        """Whether it is the calendar of somebody who has left and takes everything along."""
+        withdrawn = table.on_leave is OnLeave.WITHDRAW and table.direction is not Direction.FROM
+        return colleague.has_left(self.today) and not withdrawn
+
     def _channels(
-        self, at: KeyPath, table: ChannelTable, system: SystemSettings, order: int
+        self, at: KeyPath, table: ChannelTable, system: SystemSettings
     ) -> Iterator[ChannelSettings]:
         if table.calendar and not self.manifests[system.connector].collections:
             message = f'the system "{system.name}" has only one collection'
             self.problems.error(self.source, (*at, "calendar"), message, "take calendar out")
         if table.people is not None:
-            yield from self._everybody(at, table, system, order)
+            yield from self._everybody(at, table, system)
             return
         if table.calendar.startswith("{"):
             message = "stands for a column of the people file"
@@ -124,10 +146,10 @@ class BridgeReader:
             )
         name = table.name or system.name
         line = self.source.line(at)
-        yield _settings(table, system, name, table.person or "", table.calendar, order, line)
+        yield _settings(table, system, name, table.person or "", table.calendar, line)
 
     def _everybody(
-        self, at: KeyPath, table: ChannelTable, system: SystemSettings, order: int
+        self, at: KeyPath, table: ChannelTable, system: SystemSettings
     ) -> Iterator[ChannelSettings]:
         """A channel for each line of the people file with a value in the column."""
         column = self._column(at, table)
@@ -142,14 +164,15 @@ class BridgeReader:
         for person in chosen:
             calendar = person.columns[column]
             bare = calendar.rstrip("/")
+            if self._is_left_alone(table, person):
+                continue  # before its calendar counts: a successor may have it
             if bare in seen:
                 self._line_twice(person, seen[bare])
             elif self._free(at, (system.name, bare)):
                 seen[bare] = person.line
                 name = f"{system.name}-{slugs[person.email]}"
                 line = self.source.line(at)
-                yield _settings(table, system, name, person.email, calendar, order, line)
-                order += 1
+                yield _settings(table, system, name, person.email, calendar, line)
 
     def _free(self, at: KeyPath, collection: tuple[str, str]) -> bool:
         """A channel that is written out goes before ``people = "all"`` of its own bridge."""
@@ -211,13 +234,22 @@ class BridgeReader:
         return loaded.rules
 
 
+_LEFT: Mapping[str, Any] = {
+    "holds": Filter(FilterMode.NONE),
+    "admits": Filter(FilterMode.NONE),
+    "direction": Direction.TO,
+    "on_exit": OnExit.WITHDRAW,
+}
+"""The calendar of somebody who has left, from which what syncd put there is withdrawn: nothing
+belongs there any more, and nothing that is done there counts."""
+
+
 def _settings(
     table: ChannelTable,
     system: SystemSettings,
     name: str,
     person: str,
     calendar: str,
-    order: int,
     line: int,
 ) -> ChannelSettings:
     customers = Filter(
@@ -228,7 +260,7 @@ def _settings(
         name=name,
         system=system.name,
         role=system.role,
-        order=order,
+        order=0,
         calendar=calendar,
         person=person,
         admits=table.admits or customers,
@@ -247,13 +279,17 @@ def _settings(
 def _slugs(people: list[Colleague], domains: tuple[str, ...]) -> dict[str, str]:
     """A short name for each, by address, that does not depend on the order of the lines.
 
-    The part before the @; where two share it, the whole address, except for who has the first
-    of the company's domains (so a newcomer does not rename a colleague's channel).
+    The id, which stays when the address changes. Without one, the part before the @; where two
+    share it, the whole address, except for who has the first of the company's domains (so a
+    newcomer does not rename a colleague's channel).
     """
-    local = {each.email: each.email.rpartition("@")[0] for each in people}
+    ids = {each.email: each.id for each in people if each.id}
+    local = {each.email: each.email.rpartition("@")[0] for each in people if not each.id}
     main = domains[0] if domains else ""
+    taken = set(ids.values())
     shared = Counter(local.values())
-    return {
-        email: part if shared[part] == 1 or (main and email == f"{part}@{main}") else email
-        for email, part in local.items()
-    }
+    found = dict(ids)
+    for email, part in local.items():
+        short = shared[part] == 1 or (main and email == f"{part}@{main}")
+        found[email] = part if short and part not in taken else email
+    return found

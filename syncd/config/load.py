@@ -5,30 +5,38 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from syncd.config.bridges import BridgeReader
+from syncd.config.notify import read_notify
 from syncd.config.places import state_url
 from syncd.config.schema import ConfigTable, DaemonTable, PeopleTable
 from syncd.config.settings import DaemonSettings, Settings
 from syncd.config.systems import SystemReader
 from syncd.connector import Manifest
+from syncd.core.zones import zone_info
 from syncd.errors import ConfigError
 from syncd.people import People, read_people
 from syncd.problems import Problems
+from syncd.schedule import Bounds
 from syncd.secrets import Secret, resolve
 from syncd.tomlfile import TomlFile, read_toml
 from syncd.validation import validate
 
 
 def load(
-    path: Path, manifests: Mapping[str, Manifest], environ: Mapping[str, str] | None = None
+    path: Path,
+    manifests: Mapping[str, Manifest],
+    environ: Mapping[str, str] | None = None,
+    now: datetime | None = None,
 ) -> Settings:
     """The configuration in ``path``, judged as a whole.
 
     ``manifests`` are those of the connectors by name (``plugins.Plugins()``); ``environ``
-    replaces the process's environment. Raises ``ConfigError``, or ``ConfigErrors`` with all
-    that was found wrong; each names file, line, key and how to mend it. Makes no request.
+    replaces the process's environment, ``now`` (aware) its clock. Raises ``ConfigError``, or
+    ``ConfigErrors`` with all that was found wrong; each names file, line, key and how to mend
+    it. Makes no request.
     """
     problems = Problems()
     source = read_toml(path)
@@ -39,10 +47,11 @@ def load(
     folder = path.resolve().parent
     daemon = _daemon(config.daemon, source, folder, environment, problems)
     people = _people(config.people, source, folder, problems)
-    reader = SystemReader(source, folder, environment, manifests, problems)
+    reader = SystemReader(source, folder, environment, manifests, problems, daemon.timeout)
     read = {name: reader.read(name, table) for name, table in config.systems.items()}
     systems = {name: system for name, system in read.items() if system is not None}
-    bridges = BridgeReader(source, folder, systems, manifests, people, problems)
+    today = (now or datetime.now(UTC)).astimezone(zone_info(daemon.time_zone)).date()
+    bridges = BridgeReader(source, folder, systems, manifests, people, problems, today)
     settings = Settings(
         file=str(path),
         folder=str(folder),
@@ -50,6 +59,8 @@ def load(
         people=people,
         systems=systems,
         bridges=bridges.read(config.bridges),
+        last_day=people.changes_after(today),
+        notify=read_notify(config.notify, source, folder, environment, problems),
     )
     _check_used(config, source, problems)
     problems.check()
@@ -80,7 +91,7 @@ def _daemon(
         problems.error(source, at, error.message, error.hint)
     return DaemonSettings(
         state=state,
-        poll_interval=table.poll_interval,
+        bounds=_bounds(table, source, problems),
         time_zone=table.time_zone,
         past=table.window.past,
         future=table.window.future,
@@ -90,6 +101,20 @@ def _daemon(
         log_format=table.log.format,
         log_level=table.log.level,
     )
+
+
+def _bounds(table: DaemonTable, source: TomlFile, problems: Problems) -> Bounds:
+    """By default a busy channel is looked at four times as often, and none less than usual."""
+    usual = table.poll_interval
+    fastest = table.poll_fastest or min(usual, max(usual / 4, timedelta(seconds=1)))
+    slowest = table.poll_slowest or usual
+    if fastest > usual:
+        at = ("daemon", "poll_fastest")
+        problems.error(source, at, "is longer than poll_interval", "it is for busy channels")
+    if slowest < usual:
+        at = ("daemon", "poll_slowest")
+        problems.error(source, at, "is shorter than poll_interval", "it is for silent channels")
+    return Bounds(fastest, usual, slowest)
 
 
 def _people(table: PeopleTable, source: TomlFile, folder: Path, problems: Problems) -> People:

@@ -8,13 +8,14 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, ConfigDict, Field
 
-from syncd.config.settings import Limits, LogFormat, LogLevel, Mode
+from syncd.config.settings import Language, Limits, LogFormat, LogLevel, Mode, Service, Topic
 from syncd.core.channel import (
     Cancelled,
     Direction,
     Filter,
     FilterMode,
     OnExit,
+    OnLeave,
     Privacy,
     Private,
 )
@@ -100,10 +101,12 @@ class DaemonTable(Table):
 
     state: Annotated[Any, BeforeValidator(_secret_or_text)] = "sqlite:///state.db"
     poll_interval: Interval = timedelta(seconds=60)
+    poll_fastest: Interval | None = None
+    poll_slowest: Interval | None = None
     time_zone: ZoneName = "UTC"
     window: WindowTable = WindowTable()
-    timeout: Interval = timedelta(seconds=30)
-    workers: int = Field(default=8, ge=1, le=256)
+    timeout: Interval | None = None
+    workers: int = Field(default=32, ge=1, le=256)
     listen: Listen = Address("127.0.0.1", 8480)
     log: LogTable = LogTable()
 
@@ -144,6 +147,7 @@ class ChannelTable(Table):
     admits: Annotated[Filter | None, BeforeValidator(_filter(ADMITS))] = None
     holds: Annotated[Filter | None, BeforeValidator(_filter(HOLDS))] = None
     on_exit: Annotated[OnExit, choice(OnExit)] = OnExit.WITHDRAW
+    on_leave: Annotated[OnLeave, choice(OnLeave)] = OnLeave.KEEP
     direction: Annotated[Direction, choice(Direction)] = Direction.BOTH
     private: Annotated[Private, choice(Private)] = Private.STAY
     privacy: Annotated[Privacy, choice(Privacy)] = Privacy.FULL
@@ -162,6 +166,21 @@ class BridgeTable(Table):
     channels: list[ChannelTable] = Field(min_length=1, description="[[bridges.channels]]")
 
 
+class NotifyTable(Table):
+    """``[[notify]]``: who is told what is wrong. Its URL is a secret."""
+
+    name: Name | None = None
+    service: Annotated[Service, choice(Service)] = Field(description='service = "wecom"')
+    url: Annotated[Any, BeforeValidator(_secret_or_text)] = Field(
+        description='url = { env = "ROBOT_URL" }'
+    )
+    secret: Annotated[Any, BeforeValidator(_secret_or_text)] = None
+    language: Annotated[Language, choice(Language)] = Language.EN
+    topics: list[Annotated[Topic, choice(Topic)]] = Field(default=list(Topic), min_length=1)
+    recovered: bool = True
+    silent_after: Interval = timedelta(hours=1)
+
+
 class ConfigTable(Table):
     """The whole file."""
 
@@ -169,3 +188,6 @@ class ConfigTable(Table):
     people: PeopleTable = PeopleTable()
     systems: dict[Name, SystemTable] = Field(min_length=1, description="[systems.crm]")
     bridges: list[BridgeTable] = Field(min_length=1, description="[[bridges]]")
+    notify: list[NotifyTable] = Field(
+        default_factory=list, max_length=16, description="at most 16 of [[notify]]"
+    )

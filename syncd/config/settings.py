@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import TypeAlias
 
@@ -21,7 +21,9 @@ from syncd.core.channel import (
 )
 from syncd.core.fidelity import Fidelity
 from syncd.core.rules import RuleSet
+from syncd.core.zones import zone_info
 from syncd.people import People
+from syncd.schedule import Bounds
 from syncd.secrets import Secret
 from syncd.values import Address
 
@@ -53,25 +55,59 @@ class LogLevel(StrEnum):
     ERROR = "error"
 
 
+class Service(StrEnum):
+    """Who carries a notification: a robot of ours, or Apprise with its many services."""
+
+    WECOM = "wecom"
+    DINGTALK = "dingtalk"
+    FEISHU = "feishu"
+    APPRISE = "apprise"
+
+
+class Topic(StrEnum):
+    """What an administrator is told of; one message is about one topic."""
+
+    HOLDS = "holds"
+    SIGN_IN = "sign-in"
+    CONFLICTS = "conflicts"
+    ASIDE = "aside"
+    SILENT = "silent"
+    STATE = "state"
+    TOKENS = "tokens"
+
+
+class Language(StrEnum):
+    """What notifications are written in."""
+
+    EN = "en"
+    ZH = "zh"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DaemonSettings:
     """``[daemon]``.
 
-    ``state``: the store's URL, absolute (it may hold a password). ``past`` and ``future``: how
-    far the window reaches from now. ``timeout``: of one request. ``workers``: threads for I/O.
+    ``state``: the store's URL, absolute (it may hold a password). ``bounds``: how often channels
+    are looked at. ``past`` and ``future``: how far the window reaches from now. ``timeout``: of
+    one request, ``None`` for that of each connector. ``workers``: threads for I/O.
     ``listen``: of the health and metrics pages, ``None`` if there are none.
     """
 
     state: Secret
-    poll_interval: timedelta
+    bounds: Bounds
     time_zone: str
     past: timedelta
     future: timedelta
-    timeout: timedelta
+    timeout: timedelta | None
     workers: int
     listen: Address | None
     log_format: LogFormat
     log_level: LogLevel
+
+    @property
+    def poll_interval(self) -> timedelta:
+        """How often channels are usually looked at."""
+        return self.bounds.usual
 
     def window(self, now: datetime) -> Window:
         """The span that is kept equal at ``now`` (aware UTC)."""
@@ -193,8 +229,29 @@ class BridgeSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class NotifySettings:
+    """One ``[[notify]]``: who is told, of which topics, in which language.
+
+    ``secret`` signs what is sent to a DingTalk or Feishu robot. ``recovered``: also told when
+    a topic is over. ``silent_after``: from when on a system that does not answer is told of.
+    """
+
+    name: str
+    service: Service
+    url: Secret
+    secret: Secret | None = None
+    language: Language = Language.EN
+    topics: frozenset[Topic] = frozenset(Topic)
+    recovered: bool = True
+    silent_after: timedelta = timedelta(hours=1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """The whole configuration. ``warnings``: what works but should be looked at, one line each."""
+    """The whole configuration. ``warnings``: what works but should be looked at, one line each.
+
+    ``last_day``: after which it is to be read again, since somebody will have left.
+    """
 
     file: str
     folder: str
@@ -202,17 +259,25 @@ class Settings:
     people: People
     systems: Mapping[str, SystemSettings]
     bridges: tuple[BridgeSettings, ...]
+    notify: tuple[NotifySettings, ...] = ()
     warnings: tuple[str, ...] = ()
+    last_day: date | None = None
 
     def system(self, name: str, installation: str) -> System:
         """What the connector of the system ``name`` is given; ``KeyError`` if there is none."""
         return self.systems[name].system(installation, self.daemon.time_zone, self.folder)
 
+    def is_outdated(self, now: datetime) -> bool:
+        """Whether somebody has left since it was read (``now`` is aware)."""
+        zone = zone_info(self.daemon.time_zone)
+        return self.last_day is not None and now.astimezone(zone).date() > self.last_day
+
     @property
     def secrets(self) -> tuple[Secret, ...]:
         """Every secret, so that logs can look out for them."""
         found = [secret for system in self.systems.values() for secret in system.secrets]
-        return (self.daemon.state, *found)
+        robots = [secret for each in self.notify for secret in (each.url, each.secret) if secret]
+        return (self.daemon.state, *found, *robots)
 
 
 def _revealed(value: Option) -> object:

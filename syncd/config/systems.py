@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime, time
+from datetime import date, datetime, time, timedelta
 from pathlib import Path
 
 from syncd import plugins
@@ -24,13 +24,17 @@ OWN_KEYS = frozenset({"connector", "role", "mapping"})
 
 @dataclass(frozen=True, slots=True)
 class SystemReader:
-    """Reads the systems of one configuration; what is wrong goes to ``problems``."""
+    """Reads the systems of one configuration; what is wrong goes to ``problems``.
+
+    ``timeout``: of one request, for the systems that have such an option and do not set it.
+    """
 
     source: TomlFile
     folder: Path
     environ: Mapping[str, str] = field(repr=False)
     manifests: Mapping[str, Manifest]
     problems: Problems
+    timeout: timedelta | None = None
 
     def read(self, name: str, table: SystemTable) -> SystemSettings | None:
         """The system ``name``; ``None`` if not even its connector is known."""
@@ -43,6 +47,8 @@ class SystemReader:
             key: self._option((*at, key), value, secret=key in manifest.secrets)
             for key, value in (table.model_extra or {}).items()
         }
+        if self.timeout is not None and "timeout" in manifest.options:
+            options.setdefault("timeout", self.timeout.total_seconds())
         return SystemSettings(
             name=name,
             connector=table.connector,

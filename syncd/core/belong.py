@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -51,10 +52,23 @@ def holds(channel: Channel, appointment: Appointment, policy: Policy) -> bool:
 
 def takes_part(person: str, appointment: Appointment, policy: Policy) -> bool:
     """Whether a colleague or a room owns, attends or is booked for the appointment."""
-    names = {person} | {alias for alias, stands in policy.colleagues.items() if stands == person}
-    if appointment.owner in names or not names.isdisjoint(appointment.resources):
-        return True
-    return any(each.email in names for each in appointment.attendees)
+    names = policy.names_of(person)
+    return any(name in names for name in _taking_part(appointment))
+
+
+def concerned(
+    appointment: Appointment, policy: Policy, having: Collection[str]
+) -> Iterable[Channel]:
+    """The channels that may hold the appointment or have a copy (``having``), in configured
+    order; all others neither hold it nor are owed anything."""
+    return policy.concerned(_taking_part(appointment), having)
+
+
+def _taking_part(appointment: Appointment) -> Iterator[str]:
+    yield appointment.owner
+    yield from appointment.resources
+    for each in appointment.attendees:
+        yield each.email
 
 
 def is_private(appointment: Appointment) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from syncd.core.belong import Moment, given, readable
@@ -58,6 +58,17 @@ def claims_of(here: Here, agreement: Agreement, policy: Policy, moment: Moment) 
             continue
         claims.append(_claim(here, agreement, view, path, raw))
     return claims
+
+
+def already_so(here: Here, agreement: Agreement, policy: Policy) -> Iterator[tuple[Path, Value]]:
+    """The agreed values, by the copy's own paths, that it has come to hold without being asked,
+    or without that having been recorded. They count as asked."""
+    if not here.changes or here.settled is None:
+        return
+    view = _View.of(here, agreement, policy)
+    for path, raw in here.changes.items():
+        if raw == view.shown(path):
+            yield path, get(view.full, path)
 
 
 def newcomer_claims(here: Here, agreement: Agreement, policy: Policy) -> list[Claim]:

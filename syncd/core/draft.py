@@ -82,7 +82,8 @@ class Draft:
             if here.copy is None:
                 self.copies.pop(here.place, None)
                 continue
-            if here.copy.uid:
+            # The row of an occurrence may go by the UID of a series that it was split from.
+            if here.copy.uid and here.place[1] == WHOLE:
                 self.uids.add(here.copy.uid)
             settled = here.settled
             if settled is None:
@@ -124,17 +125,21 @@ class Draft:
 
     def count_as_asked(self, here: Here, path: Path, value: Value) -> None:
         """This copy has the agreed value at ``path`` already, in its own or in a finer form."""
+        own = own_path(here, path)
+        if own is not None:
+            self.was_asked(here, own, value)
+
+    def was_asked(self, here: Here, own: Path, value: Value) -> None:
+        """As :meth:`count_as_asked`, at the copy's ``own`` path."""
         settled = self.copies.get(here.place)
         if settled is None:
             return
-        own = own_path(here, path)
         asked = settled.asked if settled.asked is not None else settled.copy.reads
-        if own is not None:
-            asked = patch(asked, {own: value})
-            disputed = settled.disputed - {own} if settled.disputed else settled.disputed
-            self.copies[here.place] = Settled(
-                settled.copy, asked, disputed, settled.ours, settled.confirmed
-            )
+        asked = patch(asked, {own: value})
+        disputed = settled.disputed - {own} if settled.disputed else settled.disputed
+        self.copies[here.place] = Settled(
+            settled.copy, asked, disputed, settled.ours, settled.confirmed
+        )
 
     def dispute(self, here: Here, path: Path) -> None:
         """It was decided against this copy at ``path``: it is owed the agreed value."""

@@ -10,6 +10,9 @@ from syncd.core.model import Appointment, Value
 from syncd.core.paths import DELETED, Path, get
 from syncd.core.state import Agreement, ChannelName, Kind, Record
 
+DROPPED_NOTE = "occurrence dropped against edit"
+"""The note of a conflict whose value is shown nowhere."""
+
 
 def edits_of_dropped(
     decisions: Sequence[Decision], merged: Appointment, agreement: Agreement
@@ -28,10 +31,14 @@ def edits_of_dropped(
             continue
         for place, channel, value in _unseen(winner, decisions, agreement):
             claims = ((winner.channel, True), (channel, value))
-            note = "occurrence dropped against edit"
             records.append(
                 Record(
-                    Kind.CONFLICT, place, decision.rule, winner.channel, None, None, claims, note
+                    Kind.CONFLICT,
+                    place,
+                    decision.rule,
+                    winner.channel,
+                    claims=claims,
+                    note=DROPPED_NOTE,
                 )
             )
     return records + _edits_too_late(decisions, merged, agreement)

@@ -41,6 +41,9 @@ FUTURE_RULE = "built-in: deleting a series cancels only its future"
 GOING_RULE = "built-in: it is being deleted"
 ABSENT_RULE = "built-in: only this copy goes"
 
+CONTEST_NOTE = "delete against edit"
+"""The note of a conflict of a value with the end of its appointment."""
+
 
 @dataclass(frozen=True, slots=True)
 class Deletion:
@@ -139,6 +142,9 @@ def revive(edits: Sequence[Claim], draft: Draft, policy: Policy) -> bool:
         first = unaware[0]
         back = Status(draft.before_cancel or Status.CONFIRMED)
         draft.set(STATUS, back, Setter(first.channel, first.span, first.span.latest, rule.name))
+        draft.records.append(
+            Record(Kind.SET, STATUS, rule.name, first.channel, back, Status.CANCELLED)
+        )
     return True
 
 
@@ -338,6 +344,6 @@ def _record(
                 edit.value if kept else Status.CANCELLED,
                 None,
                 (*gone, (edit.channel, edit.value)),
-                "delete against edit",
+                CONTEST_NOTE,
             )
         )

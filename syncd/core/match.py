@@ -27,7 +27,10 @@ from syncd.core.alike import (
 from syncd.core.model import AllDay, RecurrenceId
 from syncd.core.recurrence import BadRecurrence, occurrences, span_utc
 
-__all__ = ["Candidate", "Doubtful", "Matching", "SlotLink", "match"]
+__all__ = ["SEVERAL", "Candidate", "Doubtful", "Matching", "SlotLink", "match"]
+
+SEVERAL = "several"
+"""Why a copy waits that is equal to more than one."""
 
 CROWD = 64
 """Where more copies begin together, only equal titles are compared."""
@@ -68,6 +71,8 @@ def match(candidates: Sequence[Candidate], *, contacts: Collection[str] | None =
     ``contacts``: the channels that meet the others for the first time; of two copies, one at
     least is in such a channel (``None``: all are). Refs come back sorted by their ``repr``.
     """
+    if len({each.channel for each in candidates}) < 2:
+        return Matching()
     nodes = nodes_of(candidates)
     index = _Index(nodes)
     edges: dict[Node, set[Node]] = defaultdict(set)
@@ -219,7 +224,7 @@ def _outcome(
     for node in nodes:
         if node in settled:
             continue
-        rivals, reason = edges.get(node, set()), "several"
+        rivals, reason = edges.get(node, set()), SEVERAL
         if not rivals:
             rivals, reason = _nearly(node, index, group_of, settled, contacts)
         if rivals:

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from syncd.core.belong import (
     Moment,
+    concerned,
     given,
     holds,
     in_window,
@@ -23,6 +24,7 @@ from syncd.core.fidelity import Fidelity, project
 from syncd.core.model import Appointment, Status, Value
 from syncd.core.paths import Path, diff, get, patch
 from syncd.core.recurrence import ended, is_occurrence, occurrence
+from syncd.core.safety import LEFT
 from syncd.core.series import slot_start_utc
 from syncd.core.situation import Here
 from syncd.core.state import (
@@ -69,7 +71,7 @@ class Owing:
         places: dict[str, list[Place]] = {}
         for place in self.draft.copies:
             places.setdefault(place[0], []).append(place)
-        for channel in self.policy.channels.values():
+        for channel in concerned(self.draft.appointment, self.policy, places):
             if channel.direction is not Direction.FROM:
                 self._channel(channel, places.get(channel.name, []))
         return tuple(self.writes)
@@ -89,11 +91,9 @@ class Owing:
         ) and not self._keeps_own(channel, places):
             self._exit(channel, places)
             return
-        if draft.absent:
-            for place in places:
-                absence = draft.absent.get(place)
-                if absence is not None and absence.reason == WITHDRAWN:
-                    del draft.absent[place]
+        for place, absence in list(draft.absent.items()):
+            if place[0] == channel.name and absence.reason == WITHDRAWN:
+                del draft.absent[place]
         self._equal(channel, places)
 
     def _may_stay(self, channel: Channel, place: Place) -> bool:
@@ -112,13 +112,17 @@ class Owing:
         return before is None or not holds(channel, before.appointment, self.policy)
 
     def _exit(self, channel: Channel, places: list[Place]) -> None:
-        if channel.on_exit is OnExit.KEEP:
+        if channel.on_exit is OnExit.KEEP or (channel.is_left and self._has_ended()):
             return
         for place in places:
             if place not in self.draft.absent:
                 person = channel.person
                 self.draft.absent[place] = Absence(self.draft.now, WITHDRAWN, person)
-        self._remove(channel, places, NO_LONGER_HELD)
+        self._remove(channel, places, LEFT if channel.is_left else NO_LONGER_HELD)
+
+    def _has_ended(self) -> bool:
+        moment = self.moment
+        return ended(self.draft.appointment, moment.now, moment.default_zone)
 
     def _remove(self, channel: Channel, places: list[Place], reason: str) -> None:
         for place in places:

@@ -6,12 +6,13 @@ unique match. Pairing alone rebuilds a lost store.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import replace
 from typing import TypeAlias
 
 from syncd.core.belong import Moment, admits, in_window
 from syncd.core.channel import Policy
+from syncd.core.lost import contested, rebuilt, twins
 from syncd.core.marks import (
     Unpaired,
     apart,
@@ -21,64 +22,19 @@ from syncd.core.marks import (
     true_marks,
     was_removed,
 )
-from syncd.core.match import Candidate, SlotLink, match
+from syncd.core.match import Candidate, Doubtful, SlotLink, match
+from syncd.core.paired import Doubt, Known, Pairing
 from syncd.core.state import (
     WHOLE,
-    Agreement,
     AppointmentId,
     ChannelName,
     Copy,
     Key,
     Place,
     Slot,
-    Tombstone,
 )
 
 _Ref: TypeAlias = tuple[ChannelName, Key]
-
-
-@dataclass(frozen=True, slots=True)
-class Known:
-    """What pairing may look up.
-
-    ``agreements``: those that a marker, key or UID of the unpaired may lead to, and on first
-    contact those that start in the same span. ``by_uid`` and ``by_key``: the appointments of
-    UIDs and of (channel, key). ``present``: the key that is seen at each place. ``stones``.
-    ``contacts``: channels of which this is the first contact.
-    """
-
-    agreements: Mapping[AppointmentId, Agreement] = field(default_factory=dict)
-    by_uid: Mapping[str, frozenset[AppointmentId]] = field(default_factory=dict)
-    by_key: Mapping[tuple[ChannelName, Key], tuple[AppointmentId, Slot]] = field(
-        default_factory=dict
-    )
-    present: Mapping[tuple[AppointmentId, Place], Key] = field(default_factory=dict)
-    stones: Sequence[Tombstone] = ()
-    contacts: Collection[ChannelName] = frozenset()
-
-
-@dataclass(frozen=True, slots=True)
-class Doubt:
-    """A copy that might be one of several appointments, or of none: it waits in the inbox."""
-
-    channel: ChannelName
-    key: Key
-    candidates: tuple[str, ...]
-    reason: str
-
-
-@dataclass(slots=True)
-class Pairing:
-    """What pairing found. ``joined``: (channel, key) to appointment and slot; ``births``: new
-    appointments with their first copies; ``parked``: look again next cycle; ``left``: not
-    admitted; ``met``: copies that met a tombstone; ``reborn``: of those, the edited ones."""
-
-    joined: dict[tuple[ChannelName, Key], tuple[AppointmentId, Slot]] = field(default_factory=dict)
-    births: dict[AppointmentId, list[tuple[ChannelName, Key]]] = field(default_factory=dict)
-    parked: list[tuple[ChannelName, Key]] = field(default_factory=list)
-    left: list[tuple[ChannelName, Key]] = field(default_factory=list)
-    met: list[tuple[Unpaired, Tombstone]] = field(default_factory=list)
-    doubts: list[Doubt] = field(default_factory=list)
 
 
 def pair(
@@ -278,10 +234,12 @@ class _Pairing:
             self._link(group, here, ids)
         for link in found.slots:
             self._link_slot(link, here, ids)
+        self._link_twins(found.doubtful, here)
         for doubtful in found.doubtful:
             each = here.get(doubtful.ref)  # type: ignore[call-overload]  # a ref that we gave
             if each is not None and self._joined(each) is None:
                 self._doubt(each, tuple(map(_ref_text, doubtful.candidates)), doubtful.reason)
+        self._withhold(found.doubtful)
         waiting = {(doubt.channel, doubt.key) for doubt in self.found.doubts}
         waiting.update(self.found.parked)
         return [e for e in unpaired if self._joined(e) is None and _ref(e) not in waiting]
@@ -331,6 +289,32 @@ class _Pairing:
             for each in members:
                 self._assign(each, id, WHOLE)
             self._born(id, members)
+
+    def _link_twins(self, doubtful: Sequence[Doubtful], here: Mapping[_Ref, Unpaired]) -> None:
+        """Without a state, of copies that look alike: each of ours had an original there."""
+        ours = rebuilt(self.found.joined, self.found.births, self.copies)
+        for ref, id in twins(doubtful, self.copies, ours, self.policy):
+            each = here.get(ref)
+            if each is None or self._joined(each) is not None:
+                continue
+            if (id, (each.channel, WHOLE)) not in self.taken:
+                self._assign(each, id, WHOLE)
+                self.found.births[id].append(ref)
+
+    def _withhold(self, doubtful: Sequence[Doubtful]) -> None:
+        """What a copy in doubt may be is not copied to where that one stands, either."""
+        ours = rebuilt(self.found.joined, self.found.births, self.copies)
+        doubts = {(doubt.channel, doubt.key): doubt.reason for doubt in self.found.doubts}
+        for id, rivals in contested(doubtful, ours, doubts).items():
+            rivals = {ref for ref in rivals if (id, (ref[0], WHOLE)) not in self.taken}
+            if not rivals:
+                continue
+            named = tuple(sorted(map(_ref_text, rivals)))
+            for ref in [ref for ref, (other, _) in self.found.joined.items() if other == id]:
+                _, slot = self.found.joined.pop(ref)
+                self.taken.pop((id, (ref[0], slot)), None)
+                self.found.doubts.append(Doubt(*ref, named, doubts[min(rivals)]))
+            del self.found.births[id]
 
     def _own_id(self, members: Sequence[Unpaired]) -> AppointmentId:
         """The id that one of them bears, if no other appointment goes by it, else a new one."""
@@ -389,11 +373,6 @@ class _Pairing:
 
     def _in_window(self, each: Unpaired) -> bool:
         return in_window(each.copy.reads, self.moment)
-
-
-def is_reborn(copy: Copy, stone: Tombstone) -> bool:
-    """Whether a copy that met a tombstone was edited after the deletion: then the edit wins."""
-    return copy.modified is not None and copy.modified > stone.at
 
 
 def _ref(each: Unpaired) -> _Ref:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from syncd.core.model import Status
 from syncd.core.paths import get
@@ -12,6 +12,11 @@ from syncd.core.state import AppointmentId, ChannelName, Operation, Plan, Write
 
 SMALL = 5
 """So many deletions a day are never a disaster."""
+
+LEFT = "its person has left"
+"""Why a copy is taken out of the calendar of somebody who has left. The last day and the
+withdrawal are written in the configuration, so that the limit of that one channel says nothing;
+the limit of the installation counts them, as a wrong column empties many calendars."""
 
 WHEN = ("when",)
 
@@ -36,6 +41,7 @@ class Census:
     24 h that nobody approved; ``written``: writes of the last hour. ``moved``: copies whose time
     changed in this observation. ``emptied``: channels that list none of their copies. ``total``:
     appointments of the installation; ``total_deleted``: those that ended in the last 24 h.
+    ``retimed``: copies that read with another time than agreed, since something was configured.
     """
 
     copies: Mapping[ChannelName, int]
@@ -45,6 +51,7 @@ class Census:
     emptied: Collection[ChannelName] = ()
     total: int = 0
     total_deleted: int = 0
+    retimed: Mapping[ChannelName, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +62,32 @@ class Danger:
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class Outline(Write):
+    """A write without what it carries, as far as it is to be judged: its ``name`` is the
+    fingerprint of the whole one, ``ends`` whether that one is ending."""
+
+    name: str = ""
+    ends: bool = False
+
+
+def outline(id: AppointmentId, write: Write) -> Outline:
+    """What is to be judged of a write."""
+    return Outline(
+        write.channel,
+        write.slot,
+        write.operation,
+        paths=write.paths,
+        reason=write.reason,
+        name=fingerprint(id, write),
+        ends=is_ending(write),
+    )
+
+
 def is_ending(write: Write) -> bool:
     """Whether a write deletes a copy or makes it cancelled."""
+    if isinstance(write, Outline):
+        return write.ends
     if write.operation is Operation.DELETE:
         return True
     return (
@@ -69,6 +100,8 @@ def is_ending(write: Write) -> bool:
 
 def fingerprint(id: AppointmentId, write: Write) -> str:
     """What names exactly this write: its place, its kind and every owed value."""
+    if isinstance(write, Outline):
+        return write.name
     parts = [id, write.channel, write.slot, write.operation.value]
     if write.operation is Operation.UPDATE and write.content is not None:
         content = write.content
@@ -91,8 +124,9 @@ def refuse(
         new += 1
         ending = is_ending(write)
         if ending:
-            endings[write.channel] = endings.get(write.channel, 0) + 1
             ended.add(id)
+        if ending and write.reason != LEFT:
+            endings[write.channel] = endings.get(write.channel, 0) + 1
         more += ending or WHEN in write.paths
     dangers = [*_too_many(endings, len(ended), census, limits)]
     if approved and more:
@@ -135,6 +169,11 @@ def _strange_looks(census: Census, limits: Limits) -> Iterable[Danger]:
         copies = census.copies.get(channel, 0)
         if copies >= MANY and moved > copies * limits.moves:
             yield Danger(channel, f"{moved} of {copies} copies changed their time at once")
+    for channel, retimed in sorted(census.retimed.items()):
+        copies = census.copies.get(channel, 0)
+        if copies >= MANY and retimed > copies * limits.moves:
+            reason = f"{retimed} of {copies} copies read with another time since the mapping or"
+            yield Danger(channel, f"{reason} the configuration changed")
 
 
 def _writes(plans: Iterable[Plan]) -> Iterable[tuple[AppointmentId, Write]]:

@@ -13,6 +13,7 @@ from syncd.core.birth import born
 from syncd.core.channel import Direction, Policy
 from syncd.core.claims import (
     Claim,
+    already_so,
     by_path,
     claims_of,
     deleted_path,
@@ -24,30 +25,32 @@ from syncd.core.decide import Court, Decision
 from syncd.core.draft import Draft, own_path
 from syncd.core.dropped import edits_of_dropped
 from syncd.core.existence import ENDED_RULE, STATUS, deletions, is_cancelling, judge, revive
-from syncd.core.model import Status, Value
+from syncd.core.model import Status
+from syncd.core.orders import bring_back, brought_back, carry_out, ordered, overruled, restoring
 from syncd.core.owe import Owing, nothing_left
 from syncd.core.paths import Path, get, patch
 from syncd.core.recurrence import is_occurrence
 from syncd.core.series import rekey_orphans, reslot_copies, slot_start_utc
 from syncd.core.situation import Here, Situation, situate
 from syncd.core.state import (
-    PERSON,
     WHOLE,
     Absence,
     Agreement,
     Case,
     ChannelName,
     Kind,
-    Order,
     Plan,
     Question,
     Record,
+    Remains,
     Setter,
     Span,
     Tombstone,
 )
 
 __all__ = ["settle"]
+
+BURIED_RULE = "built-in: nothing is left of it"
 
 
 def settle(case: Case, policy: Policy, moment: Moment) -> Plan:
@@ -57,15 +60,16 @@ def settle(case: Case, policy: Policy, moment: Moment) -> Plan:
     is owed, whatever failed before.
     """
     situation = situate(case, policy)
-    if case.agreement is None:
+    agreement = case.agreement or brought_back(case.orders)
+    if agreement is None:
         draft = born(case.id, situation, policy, moment)
         if draft is None:
             return Plan(case.id, None, closed=situation.closed, quiet=True)
-    elif _is_idle(case, case.agreement, situation):
-        draft = Draft.of(case.agreement, moment.now)
+    elif _is_idle(case, agreement, situation):
+        draft = Draft.of(agreement, moment.now)
         draft.look_at(situation.heres.values())
     else:
-        draft = _merged(case, case.agreement, situation, policy, moment)
+        draft = _merged(case, agreement, situation, policy, moment)
     return _planned(case, draft, situation, policy, moment)
 
 
@@ -82,6 +86,7 @@ def _planned(
     owing = Owing(draft, situation.heres, policy, moment, case.aside)
     writes = owing.derive()
     waiting = any(here.waiting for here in situation.heres.values())
+    waiting = waiting or _waits_for_sight(draft, moment)
     if not waiting and nothing_left(draft, policy, writes):
         return _buried(case, draft)
     agreement = draft.agreement()
@@ -98,6 +103,14 @@ def _planned(
         quiet,
         tuple(draft.moved),
     )
+
+
+def _waits_for_sight(draft: Draft, moment: Moment) -> bool:
+    """Whether it was brought back while channels that may get a copy could not be looked at."""
+    before = draft.before
+    if before is None or before.copies or draft.deleting is not None:
+        return False
+    return bool(moment.blind) and draft.appointment.status is not Status.CANCELLED
 
 
 def _same(old: Agreement, new: Agreement) -> bool:
@@ -124,6 +137,9 @@ def _buried(case: Case, draft: Draft) -> Plan:
         keys |= {(p[0], settled.copy.key) for p, settled in draft.before.copies.items()}
     stone = Tombstone(case.id, draft.now, frozenset(draft.uids), frozenset(keys))
     closed = tuple(intent.id for intent in case.intents)
+    if draft.setters:  # else nothing was ever agreed: it is a copy that met a tombstone
+        remains = Remains(draft.appointment, draft.born, frozenset(draft.uids))
+        draft.records.append(Record(Kind.BURIED, (), BURIED_RULE, remains=remains))
     return Plan(case.id, None, (), tuple(draft.records), closed, stone)
 
 
@@ -135,6 +151,8 @@ def _merged(
     draft.look_at(heres)
     for here in heres:
         _put_back_unread(here, draft, policy)
+        for own, value in already_so(here, agreement, policy):
+            draft.was_asked(here, own, value)
     claims = _all_claims(case, agreement, heres, policy, moment)
     court = Court(
         policy,
@@ -150,7 +168,10 @@ def _merged(
     if cancelling:
         decisions = [d for d in decisions if d.path != STATUS]
     edits = [c for d in decisions for c in d.claims if _is_edit(c, agreement)]
-    found = deletions(heres, draft, policy, cancelling)
+    restore = restoring(case.orders)
+    if restore is not None:
+        bring_back(restore, draft, new=case.agreement is None)
+    found = overruled(deletions(heres, draft, policy, cancelling), restore, draft)
     keep = revive(edits, draft, policy)
     if keep and found:
         merged = patch(draft.appointment, {d.path: d.value for d in decisions if d.winner})
@@ -162,7 +183,9 @@ def _merged(
             _drop(decision, draft)
     _close_questions(draft, agreement, heres, decisions)
     draft.records += edits_of_dropped(decisions, draft.appointment, agreement)
-    _occurrences_gone(heres, draft, agreement, moment)
+    if restore is None:
+        _occurrences_gone(heres, draft, agreement, moment)
+    carry_out(case.orders, draft)
     return draft
 
 
@@ -176,22 +199,13 @@ def _all_claims(
         else:
             claims += claims_of(here, agreement, policy, moment)
     for order in case.orders:
-        claims += _ordered(order)
+        claims += ordered(order)
     for path, question in agreement.open.items():
         fresh = {claim.channel for claim in claims if claim.path == path}
         if any(claim.path == path and claim.person for claim in claims):
             continue
         claims += _still_claimed(path, question, agreement, heres, fresh)
     return claims
-
-
-def _ordered(order: Order) -> list[Claim]:
-    at = Span(order.at, order.at)
-    name = PERSON + order.by
-    changes: dict[Path, Value] = dict(order.changes)
-    if order.cancel:
-        changes[STATUS] = Status.CANCELLED
-    return [Claim(name, path, v, v, at, person=True) for path, v in changes.items()]
 
 
 def _still_claimed(
@@ -246,6 +260,12 @@ def _cancelling(decision: Decision, agreement: Agreement) -> list[Claim]:
     if decision.path != STATUS or agreement.appointment.status is Status.CANCELLED:
         return []
     if decision.path in agreement.open and decision.winner is None:
+        return []
+    if (
+        decision.winner is not None
+        and decision.winner.person
+        and not is_cancelling(decision.winner)
+    ):
         return []
     return [c for c in decision.claims if is_cancelling(c) and not c.agreed]
 

@@ -255,6 +255,17 @@ class Kind(StrEnum):
     ABSENT = "absent"
     DOUBTFUL = "doubtful"
     SPLIT = "split"
+    BURIED = "buried"
+    RESTORED = "restored"
+
+
+@dataclass(frozen=True, slots=True)
+class Remains:
+    """What an appointment was when its last copy had gone: enough to bring it back."""
+
+    appointment: Appointment
+    born: ChannelName = ""
+    uids: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -262,7 +273,8 @@ class Record:
     """One line of history: what was claimed, by whom, what was decided, by which rule.
 
     ``claims`` hold each claimant's value, ``before`` the agreed value until then (its
-    before-image), ``value`` the decision, ``winner`` its channel.
+    before-image), ``value`` the decision, ``winner`` its channel. ``remains``: the before-image
+    of an appointment of which nothing is left.
     """
 
     kind: Kind
@@ -273,6 +285,7 @@ class Record:
     before: Value = None
     claims: tuple[tuple[ChannelName, Value], ...] = ()
     note: str = ""
+    remains: Remains | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -280,7 +293,10 @@ class Order:
     """An administrator's edit: ``resolve`` or ``undo``. ``changes`` are canonical values.
 
     ``at``: when it was given; edits made after it are a contest. ``restore``: the appointment
-    is no longer cancelled or deleted.
+    is no longer deleted, and what was deleted of it from ``since`` on is there again;
+    ``remains`` is what to start from where nothing is left of it. ``delete``: it is to go, as it
+    had before it was restored. ``left``: earlier values that were not put back, since somebody
+    has set another one meanwhile: a conflict, to be recorded.
     """
 
     by: str
@@ -288,6 +304,11 @@ class Order:
     changes: Mapping[Path, Value] = field(default_factory=dict)
     cancel: bool = False
     reason: str = ""
+    restore: bool = False
+    delete: bool = False
+    since: datetime | None = None
+    remains: Remains | None = None
+    left: Mapping[Path, Value] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,13 +2,15 @@
 
 from syncd.store.agreements import Found, OpenQuestion
 from syncd.store.channels import ChannelState
-from syncd.store.holds import Hold, HoldState, LoggedWrite
+from syncd.store.holds import Approval, Hold, HoldState, LoggedWrite
 from syncd.store.look import Look
 from syncd.store.observed import Observed
 from syncd.store.records import Aside, Doubt, HistoryEntry
-from syncd.store.store import Stats, Store
+from syncd.store.stats import Levels, Stats
+from syncd.store.store import Store
 
 __all__ = [
+    "Approval",
     "Aside",
     "ChannelState",
     "Doubt",
@@ -16,6 +18,7 @@ __all__ = [
     "HistoryEntry",
     "Hold",
     "HoldState",
+    "Levels",
     "LoggedWrite",
     "Look",
     "Observed",

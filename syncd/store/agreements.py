@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, Row, literal_column, select
@@ -83,6 +83,12 @@ class Agreements:
         with self._database.read() as connection:
             return read_agreements(connection, list(ids))
 
+    def settled_otherwise(self, channel: str) -> list[Settled]:
+        """The settled copies of a channel that read otherwise than they were asked to."""
+        query = select(settled).where(settled.c.channel == channel, settled.c.asked != SAME)
+        with self._database.read() as connection:
+            return [_settled_of(row) for row in connection.execute(query)]
+
     def appointments_by_uid(
         self, bridge: str, wanted: Collection[str]
     ) -> dict[str, set[AppointmentId]]:
@@ -132,27 +138,14 @@ class Agreements:
             key=lambda each: each[:3],
         )
 
-    def find_appointments(
-        self, bridge: str | None, text: str, day: date | None = None
-    ) -> list[Found]:
-        """Appointments with ``text`` in their title (case does not matter), on ``day`` if given.
-
-        A day is one of the appointment's own time zone; a series counts by its first
-        occurrence. In order of time.
-        """
+    def appointments(self, bridge: str | None = None) -> list[Found]:
+        """Every appointment that is agreed, in order of time; a series by its first occurrence."""
         query = select(agreements.c.id, agreements.c.bridge, agreements.c.appointment)
         if bridge is not None:
             query = query.where(agreements.c.bridge == bridge)
         with self._database.read() as connection:
             rows = connection.execute(query.order_by(agreements.c.starts, agreements.c.id)).all()
-        wanted = text.casefold()
-        found = (Found(row.id, row.bridge, decode_appointment(row.appointment)) for row in rows)
-        return [
-            each
-            for each in found
-            if wanted in each.appointment.title.casefold()
-            and (day is None or _is_on(each.appointment, day))
-        ]
+        return [Found(row.id, row.bridge, decode_appointment(row.appointment)) for row in rows]
 
 
 def read_agreements(
@@ -255,10 +248,3 @@ def _settled_of(row: Row[Any]) -> Settled:
         row.ours,
         row.confirmed,
     )
-
-
-def _is_on(appointment: Appointment, day: date) -> bool:
-    when = appointment.when
-    if isinstance(when, Timed):
-        return when.start.date() <= day <= when.end.date()
-    return when.start <= day < when.end

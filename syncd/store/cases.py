@@ -31,6 +31,7 @@ from syncd.store.channels import current_revision
 from syncd.store.codec import loads
 from syncd.store.confirm import intent_of
 from syncd.store.database import Database, chunks
+from syncd.store.holds import Approval, insert_approval
 from syncd.store.look import GONE, PRESENT
 from syncd.store.observed import Observed, item_of
 from syncd.store.rows import bare
@@ -146,11 +147,23 @@ class Cases:
 
         Raises ``LookupError`` if there is no such appointment, not even a deleted one.
         """
+        self.give_orders([(appointment, order)])
+
+    def give_orders(
+        self,
+        given: Sequence[tuple[AppointmentId, Order]],
+        approvals: Sequence[Approval] = (),
+    ) -> None:
+        """As :meth:`give_order`, all or none of them, with the approval of the writes that they
+        take where these would be held."""
         with self._database.write(durable=True) as connection:
-            bridge = _bridge(connection, appointment)
-            row = {"appointment": appointment, "body": encode_order(order)}
-            connection.execute(orders.insert(), row)
-            mark_due(connection, bridge, [appointment], order.at)
+            for approval in approvals:
+                insert_approval(connection, approval)
+            for appointment, order in given:
+                bridge = _bridge(connection, appointment)
+                row = {"appointment": appointment, "body": encode_order(order)}
+                connection.execute(orders.insert(), row)
+                mark_due(connection, bridge, [appointment], order.at)
 
     def _cases(
         self,

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import secrets
 import string
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, Row, delete, select, update
 
-from syncd.store.database import Database, insert_new, upsert
+from syncd.store.database import Database, chunks, insert_new, upsert
 from syncd.store.schema import channels, doubts, intents, meta, observed, settled
 
 _INSTALLATION = "installation"
@@ -88,21 +89,38 @@ def read_channel_state(connection: Connection, channel: str) -> ChannelState | N
     return None if row is None else _state_of(row)
 
 
+def read_channel_states(connection: Connection, names: Collection[str]) -> dict[str, ChannelState]:
+    """The states of many channels, by name."""
+    found: dict[str, ChannelState] = {}
+    for part in chunks(list(names)):
+        query = select(channels).where(channels.c.channel.in_(part))
+        found.update((row.channel, _state_of(row)) for row in connection.execute(query))
+    return found
+
+
 def write_channel_state(connection: Connection, state: ChannelState) -> None:
     """Store the state of one channel."""
-    row = {
-        "channel": state.channel,
-        "cursor": state.cursor,
-        "identity": state.identity,
-        "looked": state.looked,
-        "full_look": state.full,
-        "window_end": state.window_end,
-        "fingerprint": state.fingerprint,
-        "failures": state.failures,
-        "retry_at": state.retry_at,
-        "error": state.error,
-    }
-    upsert(connection, channels, [row])
+    write_channel_states(connection, [state])
+
+
+def write_channel_states(connection: Connection, states: Sequence[ChannelState]) -> None:
+    """Store the states of many channels."""
+    rows = [
+        {
+            "channel": state.channel,
+            "cursor": state.cursor,
+            "identity": state.identity,
+            "looked": state.looked,
+            "full_look": state.full,
+            "window_end": state.window_end,
+            "fingerprint": state.fingerprint,
+            "failures": state.failures,
+            "retry_at": state.retry_at,
+            "error": state.error,
+        }
+        for state in states
+    ]
+    upsert(connection, channels, rows)
 
 
 def prepare(database: Database) -> str:

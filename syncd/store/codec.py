@@ -63,8 +63,9 @@ def to_micros(instant: datetime) -> int:
     return (instant - _EPOCH) // _MICROSECOND
 
 
+@lru_cache(maxsize=512)
 def from_micros(micros: int) -> datetime:
-    """The instant, in UTC, of :func:`to_micros`."""
+    """The instant, in UTC, of :func:`to_micros`. Of many rows it is the same one."""
     return _EPOCH + timedelta(microseconds=micros)
 
 
@@ -83,7 +84,7 @@ def encode_appointment(appointment: Appointment) -> str:
     return dumps(appointment_data(appointment))
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=512)
 def decode_appointment(text: str) -> Appointment:
     """The appointment that :func:`encode_appointment` was given.
 

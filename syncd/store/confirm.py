@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, Row, bindparam, delete, select, update
 
 from syncd.core.state import (
+    WHOLE,
     AppointmentId,
     Copy,
     Intent,
@@ -204,7 +205,8 @@ def _add_uids(
 ) -> None:
     bridges: dict[AppointmentId, str] = {}
     for row, copy in results:
-        if copy.uid is not None and copy.uid not in known[row.appointment]:
+        # The row of an occurrence may still go by the UID of a series that it was split from.
+        if row.slot == WHOLE and copy.uid and copy.uid not in known[row.appointment]:
             known[row.appointment] |= {copy.uid}
             bridges[row.appointment] = row.bridge
     if not bridges:

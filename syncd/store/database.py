@@ -18,6 +18,7 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
+from importlib import import_module
 from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Any, TypeVar
@@ -33,7 +34,6 @@ from sqlalchemy import (
     make_url,
     text,
 )
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import ArgumentError, DatabaseError, SQLAlchemyError
 
 from syncd.errors import ConfigError
@@ -46,7 +46,6 @@ _MIGRATION_LOCK = 0x7461626C6573
 """PostgreSQL's advisory lock while tables are made ("tables"); not the one of the process."""
 
 _CHUNK = 500
-_DIALECTS: dict[str, Any] = {"sqlite": sqlite, "postgresql": postgresql}
 _Item = TypeVar("_Item")
 
 
@@ -100,14 +99,8 @@ def open_database(url: str, *, create: bool = True) -> Database:
     parsed = parse_url(url)
     if parsed.get_backend_name() == "sqlite":
         _prepare_file(parsed.database or "", create=create)
-    try:
-        engine = create_engine(parsed, hide_parameters=True, pool_pre_ping=True)
-    except ModuleNotFoundError as error:
-        raise ConfigError(
-            f"the driver {error.name} is not installed",
-            key="daemon.state",
-            hint="pip install 'syncd[postgresql]'",
-        ) from None
+    # A server may have closed a connection meanwhile; a file does not.
+    engine = make_engine(parsed, pool_pre_ping=parsed.get_backend_name() != "sqlite")
     if engine.dialect.name == "sqlite":
         _configure_sqlite(engine)
     database = Database(engine)
@@ -115,11 +108,28 @@ def open_database(url: str, *, create: bool = True) -> Database:
         _migrate(database, create=create)
     except DatabaseError as error:
         database.close()
-        raise ConfigError(_fault(parsed, error), key="daemon.state", hint=_hint(parsed)) from None
+        raise not_opened(parsed, error) from None
     except ConfigError:
         database.close()
         raise
     return database
+
+
+def make_engine(url: URL, **options: Any) -> Engine:
+    """An engine that tells no parameters. Raises ``ConfigError`` without the driver."""
+    try:
+        return create_engine(url, hide_parameters=True, **options)
+    except ModuleNotFoundError as error:
+        raise ConfigError(
+            f"the driver {error.name} is not installed",
+            key="daemon.state",
+            hint="pip install 'syncd[postgresql]'",
+        ) from None
+
+
+def not_opened(url: URL, error: SQLAlchemyError) -> ConfigError:
+    """What to tell about a database that cannot be opened."""
+    return ConfigError(_fault(url, error), key="daemon.state", hint=_hint(url))
 
 
 def upsert(
@@ -151,7 +161,7 @@ def chunks(items: Sequence[_Item], size: int = _CHUNK) -> Iterator[Sequence[_Ite
 def _upsert(dialect: str, table: Table, changed: tuple[str, ...]) -> Any:
     """Kept, since to build such a statement takes longer than to carry it out."""
     keys = [column.name for column in table.primary_key.columns]
-    insert = _DIALECTS[dialect].insert(table)
+    insert = _insert_of(dialect)(table)
     return insert.on_conflict_do_update(
         index_elements=keys,
         set_={name: insert.excluded[name] for name in changed if name not in keys},
@@ -160,7 +170,13 @@ def _upsert(dialect: str, table: Table, changed: tuple[str, ...]) -> Any:
 
 def dialect_insert(connection: Connection, table: Table) -> Any:
     """The dialect's own insert: both know ``ON CONFLICT`` and spell it alike."""
-    return _DIALECTS[connection.dialect.name].insert(table)
+    return _insert_of(connection.dialect.name)(table)
+
+
+@lru_cache(maxsize=2)
+def _insert_of(dialect: str) -> Any:
+    # Late: the other dialect is not needed, and takes 3 MB.
+    return import_module(f"sqlalchemy.dialects.{dialect}").insert
 
 
 def parse_url(url: str) -> URL:
@@ -216,7 +232,10 @@ def _configure_sqlite(engine: Engine) -> None:
     @event.listens_for(engine, "begin")
     def on_begin(connection: Connection) -> None:
         options = connection.get_execution_options()
-        connection.exec_driver_sql(f"PRAGMA synchronous = {options.get('synchronous', 'NORMAL')}")
+        synchronous = options.get("synchronous", "NORMAL")
+        if connection.info.get("synchronous") != synchronous:
+            connection.exec_driver_sql(f"PRAGMA synchronous = {synchronous}")
+            connection.info["synchronous"] = synchronous
         connection.exec_driver_sql(options.get("begin", "BEGIN"))
 
 
@@ -262,7 +281,7 @@ def _make(connection: Connection) -> None:
     connection.execute(version.insert().values(version_num=VERSIONS[-1]))
 
 
-def upgrade(connection: Connection) -> None:
+def upgrade(connection: Connection, to: str = VERSIONS[-1]) -> None:
     """Run the migrations that are missing, from the first one on if there are no tables."""
     # Imported here: only an older store needs it, and it takes time and memory.
     from alembic import command
@@ -273,7 +292,7 @@ def upgrade(connection: Connection) -> None:
         config.set_main_option("script_location", str(folder).replace("%", "%%"))
         config.set_main_option("path_separator", "os")
         config.attributes["connection"] = connection
-        command.upgrade(config, VERSIONS[-1])
+        command.upgrade(config, to)
 
 
 def _fault(url: URL, error: SQLAlchemyError) -> str:

@@ -8,15 +8,23 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Row, delete, insert, select, update
+from sqlalchemy import Connection, Row, delete, insert, select, update
 
 from syncd.core.state import AppointmentId
 from syncd.store.codec import dumps, loads
-from syncd.store.database import Database
-from syncd.store.schema import holds, write_log
+from syncd.store.database import Database, upsert
+from syncd.store.schema import holds, meta, write_log
 
 LOG_KEPT = timedelta(hours=48)
 """How long writes are logged: twice the longest span that limits look at."""
+
+STOP_ALL = "writing-stopped"
+"""The flag that stops all writing of the installation."""
+
+_RETIMED = "retimed:"
+
+PAUSED = "paused:"
+"""What the flag begins with that stops the writing of one bridge."""
 
 
 class HoldState(StrEnum):
@@ -44,6 +52,18 @@ class Hold:
     state: HoldState = HoldState.OPEN
     approved_by: str = ""
     approved_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Approval:
+    """What somebody allows who was shown the ``writes`` before anything was held."""
+
+    scope: str
+    reason: str
+    digest: str
+    writes: tuple[Mapping[str, str], ...]
+    by: str
+    at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +131,27 @@ class Holds:
         with self._database.write(durable=True) as connection:
             return connection.execute(statement).first() is not None
 
+    def is_stopped(self, bridge: str) -> bool:
+        """Whether an administrator has stopped all writing, or that of this bridge."""
+        names = (STOP_ALL, f"{PAUSED}{bridge}")
+        query = select(meta.c.value).where(meta.c.name.in_(names), meta.c.value != "").limit(1)
+        with self._database.read() as connection:
+            return connection.execute(query).first() is not None
+
+    def set_retimed(self, channel: str, copies: int) -> None:
+        """So many copies of a channel read with another time than was agreed, since something
+        was configured anew; 0 if that is over."""
+        with self._database.write(durable=True) as connection:
+            value = str(copies or "")
+            upsert(connection, meta, [{"name": f"{_RETIMED}{channel}", "value": value}])
+
+    def retimed(self, bridge: str) -> dict[str, int]:
+        """By channel (``bridge/name``) how many copies read with another time than agreed."""
+        named = meta.c.name.startswith(f"{_RETIMED}{bridge}/", autoescape=True)
+        with self._database.read() as connection:
+            rows = connection.execute(select(meta).where(named, meta.c.value != ""))
+            return {row.name.removeprefix(_RETIMED): int(row.value) for row in rows}
+
     def close_hold(self, hold_id: int) -> None:
         """The hold is over."""
         with self._database.write() as connection:
@@ -161,6 +202,21 @@ class Holds:
                 LoggedWrite(row.at, row.channel, row.operation, row.appointment, row.approved)
                 for row in connection.execute(query)
             ]
+
+
+def insert_approval(connection: Connection, approval: Approval) -> None:
+    """An approved hold, on record with who approved it and of what."""
+    values = {
+        "scope": approval.scope,
+        "reason": approval.reason,
+        "at": approval.at,
+        "digest": approval.digest,
+        "writes": dumps([dict(write) for write in approval.writes]),
+        "state": HoldState.APPROVED.value,
+        "approved_by": approval.by,
+        "approved_at": approval.at,
+    }
+    connection.execute(insert(holds).values(values))
 
 
 def _hold_of(row: Row[Any]) -> Hold:

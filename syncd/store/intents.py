@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Row, and_, delete, or_, select, update
+from sqlalchemy import Connection, Row, and_, bindparam, delete, or_, select, update
 
 from syncd.core.state import (
     AppointmentId,
@@ -42,6 +42,37 @@ class Intents:
         with self._database.read() as connection:
             return [(row.appointment, intent_of(row)) for row in connection.execute(query)]
 
+    def unseen(self, bridge: str, channels: Collection[ChannelName]) -> list[Intent]:
+        """The accepted writes in these channels of which nothing is seen: no item at their key,
+        or still the copy that the write was based on. Oldest first."""
+        there = and_(observed.c.channel == intents.c.channel, observed.c.key == intents.c.key)
+        query = (
+            select(
+                intents,
+                observed.c.key.label("observed_key"),
+                observed.c.reads,
+                observed.c.version,
+            )
+            .outerjoin(observed, there)
+            .where(
+                intents.c.bridge == bridge,
+                intents.c.done,
+                or_(
+                    observed.c.key.is_(None),
+                    # What a create was based on is nothing.
+                    and_(~DIRTY, intents.c.operation != Operation.CREATE.value),
+                ),
+            )
+            .order_by(intents.c.id)
+        )
+        with self._database.read() as connection:
+            rows = connection.execute(query)
+            return [
+                intent
+                for row in rows
+                if bare(row.channel) in channels and _is_unseen(row, intent := intent_of(row))
+            ]
+
     def waits_for_look(self, bridge: str) -> bool:
         """Whether a write was accepted whose effect has not been seen yet."""
         query = select(intents.c.id).where(intents.c.bridge == bridge, intents.c.done).limit(1)
@@ -55,6 +86,17 @@ class Intents:
         with self._database.read() as connection:
             rows = connection.execute(query.where(columns.bridge == bridge)).all()
         return {(row.appointment, bare(row.channel), row.slot) for row in rows}
+
+    def places_begun(self, ids: Collection[AppointmentId]) -> dict[AppointmentId, set[ChannelName]]:
+        """The channels in which these appointments have open intents."""
+        columns = intents.c
+        query = select(columns.appointment, columns.channel)
+        found: dict[AppointmentId, set[ChannelName]] = {}
+        with self._database.read() as connection:
+            for part in chunks(sorted(ids)):
+                for row in connection.execute(query.where(columns.appointment.in_(part))):
+                    found.setdefault(row.appointment, set()).add(bare(row.channel))
+        return found
 
     def made(self, bridge: str) -> dict[tuple[AppointmentId, Place], Key]:
         """The keys of accepted creates whose copies have not been seen yet, by their places."""
@@ -85,12 +127,9 @@ class Intents:
 
     def answer(self, intent_id: int, *, key: Key, version: Version | None, at: datetime) -> None:
         """The system accepted the write and did not show what it now holds: the next look tells."""
+        values = {"of": intent_id, "its_key": key, "version": version, "now": at}
         with self._database.write() as connection:
-            connection.execute(
-                update(intents)
-                .where(intents.c.id == intent_id)
-                .values(done=True, doubtful=False, key=key, answered=version, answered_at=at)
-            )
+            connection.execute(_ANSWER, values)
 
     def confirm(self, intent_id: int, copy: Copy, at: datetime) -> bool:
         """The write took effect and left ``copy``, which becomes the settled one.
@@ -144,6 +183,32 @@ class Intents:
                 connection.execute(update(intents).where(which).values(doubtful=True))
             else:
                 connection.execute(delete(intents).where(which))
+
+    def drop_intents(self, ids: Sequence[int]) -> None:
+        """These writes were not begun."""
+        with self._database.write() as connection:
+            for part in chunks(ids):
+                connection.execute(delete(intents).where(intents.c.id.in_(part)))
+
+
+_ANSWER = (
+    update(intents)
+    .where(intents.c.id == bindparam("of"))
+    .values(
+        done=True,
+        doubtful=False,
+        key=bindparam("its_key"),
+        answered=bindparam("version"),
+        answered_at=bindparam("now"),
+    )
+)
+
+
+def _is_unseen(row: Row[Any], intent: Intent) -> bool:
+    if row.observed_key is None:
+        return True
+    base = intent.write.base
+    return row.reads is not None and base is not None and row.version == base.version
 
 
 class _Marked(NamedTuple):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -15,7 +15,9 @@ from syncd.store.channels import (
     ChannelState,
     next_revision,
     read_channel_state,
+    read_channel_states,
     write_channel_state,
+    write_channel_states,
 )
 from syncd.store.database import chunks, upsert
 from syncd.store.rows import COPY_COLUMNS, NO_COPY, bridge_of, copy_columns
@@ -49,7 +51,19 @@ def store_look(connection: Connection, channel: str, look: Look) -> int:
     """Store a look with its cursor; returns the number of rows that changed."""
     state = read_channel_state(connection, channel) or ChannelState(channel)
     changed = store_shown(connection, channel, state.looked, look)
-    state = replace(
+    write_channel_state(connection, _after(state, look))
+    return changed
+
+
+def store_quiet(connection: Connection, looks: Mapping[str, Look]) -> None:
+    """Store looks that brought nothing new, by channel."""
+    known = read_channel_states(connection, looks)
+    states = [known.get(name) or ChannelState(name) for name in looks]
+    write_channel_states(connection, [_after(state, looks[state.channel]) for state in states])
+
+
+def _after(state: ChannelState, look: Look) -> ChannelState:
+    return replace(
         state,
         cursor=look.cursor,
         identity=look.identity,
@@ -61,8 +75,6 @@ def store_look(connection: Connection, channel: str, look: Look) -> int:
         retry_at=None,
         error="",
     )
-    write_channel_state(connection, state)
-    return changed
 
 
 def store_shown(connection: Connection, channel: str, looked: datetime | None, look: Look) -> int:
@@ -86,7 +98,7 @@ def store_shown(connection: Connection, channel: str, looked: datetime | None, l
     return count + len(lost) + len(broken)
 
 
-def _parts(copies: Iterable[Copy], size: int = 500) -> Iterator[dict[Key, Copy]]:
+def _parts(copies: Iterable[Copy], size: int = 100) -> Iterator[dict[Key, Copy]]:
     part: dict[Key, Copy] = {}
     for copy in copies:
         if _fits(copy.key):

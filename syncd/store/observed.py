@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from sys import intern
@@ -27,7 +27,15 @@ from syncd.core.state import AppointmentId, Copy, Key, Slot, Version
 from syncd.errors import Rejected
 from syncd.store.channels import next_revision, read_channel_state
 from syncd.store.database import Database, chunks
-from syncd.store.look import GONE, PRESENT, UNREADABLE, Look, store_look, store_shown
+from syncd.store.look import (
+    GONE,
+    PRESENT,
+    UNREADABLE,
+    Look,
+    store_look,
+    store_quiet,
+    store_shown,
+)
 from syncd.store.rows import copy_columns, copy_of
 from syncd.store.schema import DIRTY, indexable, observed, settled
 from syncd.store.state_codec import SAME
@@ -80,6 +88,13 @@ class Observations:
         """
         with self._database.write() as connection:
             return store_look(connection, channel, look)
+
+    def record_quiet(self, looks: Mapping[str, Look]) -> None:
+        """As :meth:`record_look` for looks, by channel, that brought nothing new: a thousand of
+        them in one transaction."""
+        if looks:
+            with self._database.write() as connection:
+                store_quiet(connection, looks)
 
     def record_fetch(
         self,

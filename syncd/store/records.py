@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, delete, insert, select
 
 from syncd.core.paths import Path
-from syncd.core.state import AppointmentId, ChannelName, Key, Kind, Record, Slot
+from syncd.core.state import PERSON, AppointmentId, ChannelName, Key, Kind, Record, Slot
 from syncd.store.cases import mark_due
 from syncd.store.codec import dumps, loads
 from syncd.store.database import Database, chunks, upsert
@@ -76,9 +76,12 @@ class Records:
         since: datetime | None = None,
         cycle: str | None = None,
         limit: int | None = None,
+        kind: Kind | None = None,
     ) -> list[HistoryEntry]:
         """The records that match, oldest first; with ``limit`` the newest of them."""
         query = select(history).order_by(history.c.id.desc())
+        if kind is not None:
+            query = query.where(history.c.kind == kind.value)
         if bridge is not None:
             query = query.where(history.c.bridge == bridge)
         if appointment is not None:
@@ -91,6 +94,16 @@ class Records:
             query = query.limit(limit)
         with self._database.read() as connection:
             return [_entry_of(row) for row in reversed(connection.execute(query).all())]
+
+    def histories(self, ids: Collection[AppointmentId]) -> dict[AppointmentId, list[HistoryEntry]]:
+        """All records of these appointments, oldest first."""
+        found: dict[AppointmentId, list[HistoryEntry]] = {}
+        with self._database.read() as connection:
+            for part in chunks(list(ids)):
+                query = select(history).where(history.c.appointment.in_(part))
+                for row in connection.execute(query.order_by(history.c.id)):
+                    found.setdefault(row.appointment, []).append(_entry_of(row))
+        return found
 
     def put_backs(
         self, ids: Collection[AppointmentId], since: datetime
@@ -108,7 +121,11 @@ class Records:
                 )
                 for row in connection.execute(query):
                     record = _entry_of(row).record
-                    losers = {name for name, value in record.claims if value != record.value}
+                    losers = {
+                        name
+                        for name, value in record.claims
+                        if value != record.value and not name.startswith(PERSON)
+                    }
                     counts.update((row.appointment, name, record.path) for name in losers)
         return dict(counts)
 

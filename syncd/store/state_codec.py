@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 
-from syncd.core.model import Appointment
+from syncd.core.model import Appointment, Value
 from syncd.core.paths import Path
 from syncd.core.state import (
     Absence,
@@ -16,6 +16,7 @@ from syncd.core.state import (
     Place,
     Question,
     Record,
+    Remains,
     Setter,
     Span,
     Write,
@@ -162,6 +163,8 @@ def encode_record(record: Record) -> str:
         data["claims"] = [[channel, encode_value(value)] for channel, value in record.claims]
     if record.note:
         data["note"] = record.note
+    if record.remains is not None:
+        data["remains"] = _remains_data(record.remains)
     return dumps(data)
 
 
@@ -177,20 +180,58 @@ def decode_record(kind: str, path: Path, text: str) -> Record:
         decode_value(data.get("before")),
         tuple((channel, decode_value(value)) for channel, value in data.get("claims", ())),
         data.get("note", ""),
+        _remains_of(data.get("remains")),
     )
 
 
 def encode_order(order: Order) -> str:
     """An order as text."""
     changes = [[path, encode_value(value)] for path, value in order.changes.items()]
-    return dumps([order.by, to_micros(order.at), changes, order.cancel, order.reason])
+    more: dict[str, Json] = {}
+    if order.restore:
+        more["restore"] = True
+    if order.delete:
+        more["delete"] = True
+    if order.since is not None:
+        more["since"] = to_micros(order.since)
+    if order.remains is not None:
+        more["remains"] = _remains_data(order.remains)
+    if order.left:
+        more["left"] = [[path, encode_value(value)] for path, value in order.left.items()]
+    return dumps([order.by, to_micros(order.at), changes, order.cancel, order.reason, more])
 
 
 def decode_order(text: str) -> Order:
     """The order that :func:`encode_order` was given."""
-    by, at, changes, cancel, reason = loads(text)
-    values = {tuple(path): decode_value(value) for path, value in changes}
-    return Order(by, from_micros(at), values, cancel, reason)
+    by, at, changes, cancel, reason, *rest = loads(text)
+    more = rest[0] if rest else {}  # an older syncd stored none
+    return Order(
+        by,
+        from_micros(at),
+        _values_of(changes),
+        cancel,
+        reason,
+        more.get("restore", False),
+        more.get("delete", False),
+        optional_instant(more.get("since")),
+        _remains_of(more.get("remains")),
+        _values_of(more.get("left", ())),
+    )
+
+
+def _values_of(data: Json) -> dict[Path, Value]:
+    return {tuple(path): decode_value(value) for path, value in data}
+
+
+def _remains_data(remains: Remains) -> Json:
+    return [appointment_data(remains.appointment), remains.born, sorted(remains.uids)]
+
+
+def _remains_of(data: Json) -> Remains | None:
+    if data is None:
+        return None
+    appointment, born, uids = data
+    return Remains(appointment_of(appointment), born, frozenset(uids))
 
 
 def _setter_data(setter: Setter) -> Json:

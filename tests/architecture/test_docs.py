@@ -32,6 +32,7 @@ SECTIONS: dict[str, type[BaseModel]] = {
     "bridges": schema.BridgeTable,
     "limits": schema.LimitsTable,
     "channels": schema.ChannelTable,
+    "notify": schema.NotifyTable,
 }
 TRACES = 46
 INVARIANTS = 11
@@ -105,10 +106,10 @@ def test_every_error_is_documented() -> None:
 
 
 def test_every_verb_is_documented() -> None:
-    from syncd.connector import Connector, Counts, Finds
+    from syncd.connector import Connector, Counts, Expires, Finds
 
     told = page("docs/writing-connectors.md").section("The verbs")
-    for port in (Connector, Counts, Finds):
+    for port in (Connector, Counts, Expires, Finds):
         for verb in vars(port):
             if not verb.startswith("_") and verb != "close":
                 assert f"`{verb}" in told, verb

@@ -21,9 +21,26 @@ from tests.architecture.markdown import PAGES, page
 from tests.architecture.tree import ROOT
 
 ENVIRON = {"CALDAV_PASSWORD": "x-1", "CRM_PASSWORD": "x-2", "RADICALE_PASSWORD": "x-3"}
+ROBOTS = {
+    "WECOM_ROBOT": "https://qyapi.weixin.qq.com/cgi-bin/webhook/send?key=x-4",
+    "DINGTALK_ROBOT": "https://oapi.dingtalk.com/robot/send?access_token=x-5",
+    "DINGTALK_SECRET": "SECx-6",
+    "FEISHU_ROBOT": "https://open.feishu.cn/open-apis/bot/v2/hook/x-7",
+    "FEISHU_SECRET": "x-8",
+}
 PROGRAMS = frozenset(
     {"make", "syncd", "python3", "cp", "install", "sudo", "systemctl", "systemd-sysusers"}
-    | {"journalctl", "podman", "sqlite3"}
+    | {
+        "curl",
+        "docker",
+        "journalctl",
+        "kubectl",
+        "mv",
+        "podman",
+        "printf",
+        "sqlite3",
+        "systemd-tmpfiles",
+    }
 )
 """Programs that a page may tell an administrator to run, besides those of a virtual environment."""
 
@@ -72,6 +89,8 @@ def test_examples_load(name: str, text: str, tmp_path: Path) -> None:
         for key in ("required", "secrets"):
             written[key] = frozenset(written[key])
         assert Manifest(**written).options
+    elif "notify" in written:
+        _tell(written, text, tmp_path)
     elif "skips" in written:
         _known_checks(written["skips"])
     else:
@@ -86,8 +105,23 @@ def _load(written: dict[str, Any], text: str, folder: Path) -> None:
     file = folder / "syncd.toml"
     file.write_text(text, "utf-8")
     (folder / "company-ca.pem").write_text("", "utf-8")
+    people = next(text for kind, text in page("docs/people.md").blocks if kind == "csv")
+    (folder / "people.csv").write_text(people, "utf-8")
     settings = load(file, Plugins(), ENVIRON)
     assert settings.systems.keys() == written["systems"].keys()
+
+
+def _tell(written: dict[str, Any], text: str, folder: Path) -> None:
+    """Load who is told, with a CRM and a bridge around it."""
+    file, secret = folder / "syncd.toml", folder / "secrets" / "mail"
+    around = '[systems.crm]\nconnector = "sql"\nurl = "sqlite:///crm.db"\nmapping = "visits"\n'
+    around += '[[bridges]]\nname = "all"\n[[bridges.channels]]\nsystem = "crm"\n'
+    file.write_text(around + text, "utf-8")
+    secret.parent.mkdir()
+    secret.write_text("mailtos://syncd:x@mail.example.com?to=ops@example.com\n", "utf-8")
+    secret.chmod(0o600)
+    settings = load(file, Plugins(), {**ENVIRON, **ROBOTS})
+    assert [each.service for each in settings.notify] == [n["service"] for n in written["notify"]]
 
 
 def _known_checks(skips: dict[str, str]) -> None:
@@ -99,7 +133,7 @@ def _known_checks(skips: dict[str, str]) -> None:
 
 @pytest.mark.parametrize(("name", "text"), _examples("sh"))
 def test_commands_are_there(name: str, text: str) -> None:
-    for line in filter(None, text.splitlines()):
+    for line in filter(None, text.replace("\\\n", " ").splitlines()):
         words = shlex.split(line, comments=True)
         if words[0] == "sudo":
             assert words[1:3] == ["-u", "syncd"], line

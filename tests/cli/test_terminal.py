@@ -2,53 +2,19 @@
 
 from __future__ import annotations
 
-import os
-import pty
-import struct
-import subprocess
-import termios
-from fcntl import ioctl
-
 import pytest
 from rich.cells import cell_len
 from rich.console import Console
 
 from syncd.cli.tables import Column, numbers, table
+from tests.cli.terminal import on_a_terminal
 from tests.office import Office
-
-
-def _on_a_terminal(office: Office, *words: str, columns: int = 80) -> tuple[int, str]:
-    """The command with a terminal of this width: exit code, all that was shown."""
-    ours, theirs = pty.openpty()
-    ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
-    environment = {**office.environment, "TERM": "xterm"}
-    environment.pop("COLUMNS", None)
-    process = subprocess.Popen(
-        office.command(*words),
-        env=environment,
-        stdin=theirs,
-        stdout=theirs,
-        stderr=theirs,
-        cwd=office.folder,
-    )
-    os.close(theirs)
-    shown = b""
-    while True:
-        try:
-            part = os.read(ours, 65536)
-        except OSError:  # the terminal's other end was closed
-            break
-        if not part:
-            break
-        shown += part
-    os.close(ours)
-    return process.wait(), shown.decode("utf-8", "replace")
 
 
 def test_progress_is_shown_on_a_terminal_only(office: Office) -> None:
     """The same command twice: a terminal sees what goes on, a pipe sees the result alone."""
     office.visits(3)
-    code, shown = _on_a_terminal(office, "sync")
+    code, shown = on_a_terminal(office, "sync")
     assert code == 0
     assert "looking at every channel" in shown
     assert "converged" in shown
@@ -63,7 +29,7 @@ def test_progress_is_shown_on_a_terminal_only(office: Office) -> None:
 def test_json_on_a_terminal_is_json_alone(office: Office) -> None:
     """No progress and no colour between the braces."""
     office.visits(1)
-    code, shown = _on_a_terminal(office, "sync", "--json")
+    code, shown = on_a_terminal(office, "sync", "--json")
     assert code == 0
     assert shown.strip().startswith('{"bridges":')
     assert "\x1b" not in shown

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -150,8 +151,11 @@ class Folder:
         assert old in text, f"{old!r} is not in {name}"
         self.write(name, text.replace(old, new, 1))
 
-    def load(self, environ: dict[str, str] | None = None) -> Settings:
-        return load(self.path / "syncd.toml", MANIFESTS, ENVIRON if environ is None else environ)
+    def load(
+        self, environ: dict[str, str] | None = None, *, now: datetime | None = None
+    ) -> Settings:
+        given = ENVIRON if environ is None else environ
+        return load(self.path / "syncd.toml", MANIFESTS, given, now)
 
     def complaint(self, environ: dict[str, str] | None = None) -> str:
         """What loading complains about, one line each, without the folder's own path."""

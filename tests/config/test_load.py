@@ -235,8 +235,13 @@ def test_every_commented_line_of_the_template_is_valid_too(folder: Any) -> None:
         lines.append(bare if bare != line and (" = " in bare or bare.startswith("[[")) else line)
     folder.write("syncd.toml", "\n".join(lines))
     folder.write("people.csv", "name,email,nextcloud\nBob,bob@example.com,bob\n")
-    settings = folder.load({"CALDAV_PASSWORD": "x" * 12})
+    robot = {
+        "ROBOT_URL": "https://oapi.dingtalk.com/robot/send?access_token=x",
+        "ROBOT_SECRET": "y",
+    }
+    settings = folder.load({"CALDAV_PASSWORD": "x" * 12, **robot})
     assert [each.name for each in settings.bridges[0].channels] == ["crm", "alice", "nextcloud-bob"]
+    assert [each.service for each in settings.notify] == ["dingtalk"]
 
 
 def test_where_the_configuration_is_looked_for(tmp_path: Path) -> None:

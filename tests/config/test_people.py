@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from contextlib import suppress
+from datetime import date
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -39,6 +40,84 @@ def test_encodings_of_spreadsheets(tmp_path: Path, encoding: str, end: str) -> N
     assert fang.columns["dingtalk"] == "dt-1"
     expected = [] if encoding.startswith("utf") else ["people.csv: is not UTF-8; read as GBK"]
     assert warnings(people) == expected
+
+
+def test_unicode_text_of_excel(tmp_path: Path) -> None:
+    """UTF-16 with tabs, which Excel calls so; and what the semicolons of aliases mean there."""
+    text = "姓名\temail\taliases\n王芳\tfang@example.com\ta@x.org; b@x.org\n"
+    people = read(tmp_path, text.encode("utf-16"))
+    (fang,) = people.everybody
+    assert (fang.email, fang.aliases) == ("fang@example.com", ("a@x.org", "b@x.org"))
+    assert fang.columns["姓名"] == "王芳"
+    assert people.warnings == ()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'name;email;aliases\r\nMüller;m@example.com;"a@x.org;b@x.org"\r\n',
+        '"aliases";"Email";"name"\r\n"a@x.org b@x.org";"m@example.com";"Müller"\r\n',
+    ],
+)
+def test_semicolons_of_a_german_excel(tmp_path: Path, text: str) -> None:
+    (mueller,) = read(tmp_path, text.encode("utf-8-sig")).everybody
+    assert (mueller.name, mueller.email) == ("Müller", "m@example.com")
+    assert mueller.aliases == ("a@x.org", "b@x.org")
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        "fang＠example.com",
+        "ｆａｎｇ＠ｅｘａｍｐｌｅ．ｃｏｍ",
+        "fang@example。com",
+        " fang@example.com\u3000",
+        "\u00a0FANG@example.com ",
+        "mailto:fang@example.com",
+    ],
+)
+def test_addresses_as_they_are_typed(tmp_path: Path, cell: str) -> None:
+    """Full-width letters, @ and stops, and blanks of every kind."""
+    people = read(tmp_path, f"email,aliases\n{cell},王＠x.org；b@x.org\n")
+    (fang,) = people.everybody
+    assert (fang.email, fang.aliases) == ("fang@example.com", ("王@x.org", "b@x.org"))
+
+
+@pytest.mark.parametrize(
+    "cell",
+    ["2026-12-31", "2026/12/31", "2026.12.31", "31.12.2026", "2026年12月31日", "２０２６-12-31"],
+)
+def test_last_days_as_spreadsheets_write_them(tmp_path: Path, cell: str) -> None:
+    people = read(tmp_path, f"email,until\na@example.com,{cell}\nb@example.com,\n")
+    leaver, other = people.everybody
+    assert leaver.until == date(2026, 12, 31)
+    assert not leaver.has_left(date(2026, 12, 31))
+    assert leaver.has_left(date(2027, 1, 1))
+    assert not other.has_left(date(9999, 1, 1))
+    assert people.changes_after(date(2026, 12, 31)) == date(2026, 12, 31)
+    assert people.changes_after(date(2027, 1, 1)) is None
+
+
+def test_a_last_day_that_nobody_can_read_keeps_the_colleague(tmp_path: Path) -> None:
+    """12/11/2026 is in November or in December: nobody is put out by a guess."""
+    text = "email,until\na@example.com,12/11/2026\nb@example.com,2026-02-30\n"
+    people = read(tmp_path, text)
+    assert [each.until for each in people.everybody] == [None, None]
+    words = "until is no date, so this colleague stays (2026-12-31)"
+    assert warnings(people) == [f"people.csv:2: {words}", f"people.csv:3: {words}"]
+
+
+def test_ids_are_names_and_stand_once(tmp_path: Path) -> None:
+    text = "id,email\n007,a@example.com\n007,b@example.com\na:b,c@example.com\n,d@example.com\n"
+    people = read(tmp_path, text)
+    assert [(each.id, each.email) for each in people.everybody] == [
+        ("007", "a@example.com"),
+        ("", "d@example.com"),
+    ]
+    assert warnings(people) == [
+        "people.csv:3: its id already stands in line 2",
+        "people.csv:4: id is no name (letters, digits, . _ -)",
+    ]
 
 
 def test_addresses_stand_for_their_person(tmp_path: Path) -> None:
@@ -109,9 +188,9 @@ def test_a_cell_can_span_lines(tmp_path: Path) -> None:
     ("data", "says"),
     [
         (b"", ':1: its first line must name the columns, "email" among them'),
-        (b"name;email\n", ":1: its cells must be separated by commas"),
+        (b"name|email\n", ':1: its first line must name the columns, "email" among them'),
         (b"email,a,A\n", ':1: the column "a" stands there twice'),
-        ("email\n".encode("utf-16"), ": is UTF-16 text"),
+        (b"\xff\xfee\x00m\x00a", ": is UTF-16 text that is broken"),
         (b"email\n\xff\xff\n", ":2: is neither UTF-8 nor GBK text"),
     ],
 )

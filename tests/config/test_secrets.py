@@ -60,6 +60,40 @@ def test_files_that_cannot_be_read(tmp_path: Path, name: str) -> None:
         resolve({"file": name}, tmp_path, {})
 
 
+def test_a_credential_of_systemd(tmp_path: Path) -> None:
+    """Its folder is the unit's, wherever the configuration is; systemd lets a group read it."""
+    (tmp_path / "caldav").write_text("密码 🔑\n")
+    (tmp_path / "caldav").chmod(0o440)
+    found = resolve(
+        {"credential": "caldav"}, Path("/nowhere"), {"CREDENTIALS_DIRECTORY": str(tmp_path)}
+    )
+    assert (found.secret.reveal(), found.warning) == ("密码 🔑", "")
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("crm", r'the credential "crm" cannot be read: No such file or directory'),
+        ("empty", r'the credential "empty" is empty'),
+        ("../caldav", r'"\.\./caldav" is no credential\'s name .*LoadCredential='),
+        ("/etc/passwd", r"is no credential's name"),
+        (".", r"is no credential's name"),
+        ("..", r"cannot be read: Is a directory"),
+    ],
+)
+def test_a_credential_that_is_not_there(tmp_path: Path, name: str, says: str) -> None:
+    (tmp_path / "empty").touch()
+    with pytest.raises(ConfigError, match=says):
+        resolve({"credential": name}, tmp_path, {"CREDENTIALS_DIRECTORY": str(tmp_path)})
+
+
+@pytest.mark.parametrize("environ", [{}, {"CREDENTIALS_DIRECTORY": ""}])
+def test_credentials_outside_of_the_unit(tmp_path: Path, environ: dict[str, str]) -> None:
+    (tmp_path / "caldav").write_text("not this one")
+    with pytest.raises(ConfigError, match=r"CREDENTIALS_DIRECTORY is not set .*LoadCredential="):
+        resolve({"credential": "caldav"}, tmp_path, environ)
+
+
 class _KeyringError(Exception):
     pass
 

@@ -15,7 +15,8 @@ from syncd.core.belong import Moment
 from syncd.core.channel import Channel, Policy
 from syncd.core.marks import Unpaired
 from syncd.core.model import Appointment
-from syncd.core.pair import Doubt, Known, Pairing, is_reborn, pair
+from syncd.core.pair import pair
+from syncd.core.paired import Doubt, Known, Pairing, is_reborn
 from syncd.core.rules import RuleSet
 from syncd.core.settle import settle
 from syncd.core.splits import Seeded, seed_splits
@@ -211,10 +212,9 @@ class World:
         self.quiet()
 
     def quiet(self) -> None:
-        """The next cycle writes nothing and records nothing."""
+        """The next cycle writes and records nothing."""
         known = self.history()
-        assert self.cycle() == 0, self.written[-1]
-        assert self.history() == known
+        assert (self.cycle(), self.history()) == (0, known), self.written[-1:]
 
     def _look(self, remote: Remote) -> None:
         self.now += timedelta(seconds=1)
@@ -275,8 +275,8 @@ class World:
             for (name, key), row in self.rows.items()
             if row.id is not None and isinstance(row.seen.observation, Present)
         }
-        settled_in = {place[0] for a in self.agreements.values() for place in a.copies}
-        contacts = frozenset(self.policy.channels) - settled_in
+        contacts = frozenset(self.policy.channels)
+        contacts -= {place[0] for a in self.agreements.values() for place in a.copies}
         return Known(dict(self.agreements), by_uid, by_key, present, tuple(self.stones), contacts)
 
     def _take_pairing(self, found: Pairing) -> None:

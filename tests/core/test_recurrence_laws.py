@@ -11,7 +11,7 @@ import icalendar
 import pytest
 import recurring_ical_events
 from dateutil.rrule import rrulestr
-from hypothesis import assume, given, settings
+from hypothesis import assume, given, reject, settings
 from hypothesis import strategies as st
 
 from syncd.core.expansion import between
@@ -94,7 +94,10 @@ def series(draw: st.DrawFn) -> Appointment:
         extra = rid_of(Timed(when.start + timedelta(days=17), when.end + timedelta(days=17), zone))
         dates = draw(st.sampled_from(((), (extra,))))
         plain = Appointment(when, title="Besuch", recurrence=Recurrence((rule,), dates))
-    ids = occurrence_ids(plain, *EVER)
+    try:
+        ids = occurrence_ids(plain, *EVER)
+    except BadRecurrence:  # every other February the 30th
+        reject()
     assume(ids)
     own = {}
     for rid in draw(st.lists(st.sampled_from(ids), max_size=3, unique=True)):

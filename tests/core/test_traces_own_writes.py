@@ -210,3 +210,18 @@ def test_what_a_killed_write_brought_can_be_taken_back() -> None:
     made.edit("cal", attendees=(other,))
     made.run(3)
     assert made.reads("crm").attendees == made.reads("cal").attendees == (other,)
+
+
+def test_a_value_that_came_by_itself_can_be_taken_back() -> None:
+    """A proxy sends our write twice: it arrives and is refused as stale. The copy holds what is
+    agreed, which counts as asked; when it is changed back elsewhere, this copy is owed that."""
+    made = settled_world("crm", "cal", "cal2")
+    made.edit("cal2", title="neu")
+    made.remotes["cal"].down = True
+    made.cycle()
+    made.edit("cal", title="neu")
+    made.remotes["cal"].down = False
+    made.run()
+    made.edit("cal2", title=VISIT.title)
+    made.run()
+    assert {made.reads(name).title for name in made.remotes} == {VISIT.title}

@@ -7,11 +7,12 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
 from tests.office import Office
+from tests.people.firm import Firm
 
 PATIENCE = 90.0
 """Seconds until a test gives up; what is waited for takes one or two."""
@@ -30,12 +31,12 @@ def wait_for(condition: Callable[[], object]) -> bool:
 class Running:
     """A daemon. ``lines``: what it has logged so far."""
 
-    def __init__(self, office: Office) -> None:
+    def __init__(self, office: Office | Firm, environment: Mapping[str, str]) -> None:
         self.office = office
         self.lines: list[str] = []
         self.process = subprocess.Popen(
             office.command("run"),
-            env=office.environment,
+            env={**office.environment, **environment},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -68,9 +69,11 @@ class Running:
 
 
 @contextmanager
-def daemon(office: Office) -> Iterator[Running]:
+def daemon(
+    office: Office | Firm, environment: Mapping[str, str] | None = None
+) -> Iterator[Running]:
     """``syncd run`` until the block ends."""
-    running = Running(office)
+    running = Running(office, environment or {})
     try:
         assert running.said("started"), running.lines
         yield running

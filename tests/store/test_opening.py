@@ -78,6 +78,20 @@ def test_partial_indexes_are_those_of_the_code(tmp_path: Path) -> None:
     migrated_engine.dispose()
 
 
+def test_partial_indexes_are_partial_everywhere(url: str) -> None:
+    open_database(url).close()
+    engine = sa.create_engine(parse_url(url))
+    inspector = sa.inspect(engine)
+    partial = {
+        str(index["name"])
+        for name in metadata.tables
+        for index in inspector.get_indexes(name)
+        if index.get("dialect_options", {}).get(f"{engine.dialect.name}_where") is not None
+    }
+    engine.dispose()
+    assert partial == {"observed_dirty", "agreements_questions"}
+
+
 def test_the_code_knows_every_migration() -> None:
     with as_file(files("syncd.store") / "migrations") as folder:
         config = Config()

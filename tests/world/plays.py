@@ -179,4 +179,18 @@ PLAYS: dict[str, tuple[Company, list[Step]]] = {
             *(Cycle(), Act("retitle occurrence", "crm", "t10", 43)),
         ],
     ),
+    "a series is split in another calendar than it was born in": (
+        _company(1, (0, ALICE), (2, "")),
+        [
+            *(Act("series", "cal1", "t7", 7, ALICE), Cycle(), Cycle()),
+            Act("split", "cal2", "t7", 41, "t41"),
+        ],
+    ),
+    "an answer is taken back that came by a write that was sent twice": (
+        _company(0, (2, ALICE), (5, "")),
+        [
+            *(Act("visit", "cal1", "t1", 1, ALICE), Cycle(), Act("answer", "cal2", "t1", 5)),
+            *(Weather("cal1", "doubled", 0.6), Cycle(), Act("answer", "cal2", "t1", 12)),
+        ],
+    ),
 }

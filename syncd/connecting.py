@@ -1,0 +1,133 @@
+"""The connectors of a configuration, and what their channels carry."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+import structlog
+
+from syncd import metrics
+from syncd.breakers import Breakers, Resting
+from syncd.config import BridgeSettings, ChannelSettings, Settings
+from syncd.connector import Connector, Counts, Plugin
+from syncd.core.channel import Policy
+from syncd.core.fidelity import Fidelity
+from syncd.errors import ConnectorError
+from syncd.pool import Job, Pool, Stopped
+from syncd.remembered import remember_fidelity, remembered_fidelity
+from syncd.store import Store
+from syncd.target import Target
+
+log = structlog.get_logger("syncd.connecting")
+
+Place = tuple[str, str]
+"""A channel: its bridge and its name."""
+
+
+@dataclass(slots=True)
+class Reached:
+    """What the channels of a bridge carry, by name. ``missing``: why the others never said."""
+
+    fidelities: dict[str, Fidelity] = field(default_factory=dict)
+    missing: dict[str, str] = field(default_factory=dict)
+
+
+class Connections:
+    """One connector for each channel, made when it is first needed."""
+
+    def __init__(self, settings: Settings, plugins: Mapping[str, Plugin], store: Store) -> None:
+        self._settings, self._plugins, self._store = settings, plugins, store
+        self._connectors: dict[Place, Connector] = {}
+        self._counting: list[Counts] = []
+        self._told: dict[Place, Fidelity] = {}
+
+    def connect_all(self) -> None:
+        """Make every connector; makes no request. Raises ``ConfigError`` if one refuses its
+        options."""
+        for bridge in self._settings.bridges:
+            for channel in bridge.channels:
+                self.connector(bridge.name, channel)
+
+    def connector(self, bridge: str, channel: ChannelSettings) -> Connector:
+        """The connector of a channel. Raises ``ConfigError``."""
+        place = (bridge, channel.name)
+        if place not in self._connectors:
+            system = self._settings.system(channel.system, self._store.installation)
+            plugin = self._plugins[system.connector]
+            connector = self._connectors[place] = plugin.connect(system, channel.collection)
+            if isinstance(connector, Counts):
+                self._counting.append(connector)
+        return self._connectors[place]
+
+    def reach(self, bridge: BridgeSettings, pool: Pool, breakers: Breakers) -> Reached:
+        """What the channels carry, as they say or as they said last. Each is asked until it has
+        answered once; a system that does not answer only as often as its circuit allows."""
+        asked = [each for each in bridge.channels if (bridge.name, each.name) not in self._told]
+        jobs = [Job(each.system, self._asking(bridge.name, each, breakers)) for each in asked]
+        reached = Reached()
+        for index, answer in pool.stream(jobs):
+            self._take(bridge.name, asked[index], answer, reached)
+        for channel in bridge.channels:
+            known = self._told.get((bridge.name, channel.name))
+            if known is not None:
+                reached.fidelities[channel.name] = known
+        breakers.publish()
+        return reached
+
+    def targets(self, bridge: BridgeSettings, reached: Reached, policy: Policy) -> Iterator[Target]:
+        """The channels that can be worked with."""
+        for channel in bridge.channels:
+            if channel.name not in reached.fidelities:
+                continue
+            system = self._settings.systems[channel.system]
+            yield Target(
+                bridge.name,
+                channel,
+                self.connector(bridge.name, channel),
+                self._plugins[system.connector].manifest,
+                policy.channels[channel.name],
+                system.mapping,
+                self._settings.daemon.time_zone,
+            )
+
+    def made(self) -> Iterator[tuple[Place, Connector]]:
+        """The connectors that there are."""
+        yield from list(self._connectors.items())
+
+    def requests(self) -> int:
+        """How many requests all connectors have sent."""
+        return sum(each.requests for each in self._counting)
+
+    def close(self) -> None:
+        """Let go of all connectors."""
+        for _, connector in self.made():
+            connector.close()
+
+    def _asking(
+        self, bridge: str, channel: ChannelSettings, breakers: Breakers
+    ) -> Callable[[], Fidelity]:
+        connector = self.connector(bridge, channel)
+        return lambda: breakers.ask(channel.system, lambda: connector.fidelity)
+
+    def _take(
+        self,
+        bridge: str,
+        channel: ChannelSettings,
+        answer: Fidelity | ConnectorError,
+        reached: Reached,
+    ) -> None:
+        id = f"{bridge}/{channel.name}"
+        if not isinstance(answer, ConnectorError):
+            self._told[bridge, channel.name] = answer
+            remember_fidelity(self._store, id, answer)
+            return
+        if not isinstance(answer, Resting | Stopped):
+            metrics.failed(channel.system, answer)
+            name = type(answer).__name__
+            log.warning("not reached", channel=id, error=name, reason=str(answer))
+        known = remembered_fidelity(self._store, id)
+        if known is not None:
+            reached.fidelities[channel.name] = known
+        else:
+            reached.missing[channel.name] = str(answer)

@@ -1,0 +1,67 @@
+"""What pairing looks up, and what it found: copies that belong together, and that wait."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from syncd.core.marks import Unpaired
+from syncd.core.state import (
+    Agreement,
+    AppointmentId,
+    ChannelName,
+    Copy,
+    Key,
+    Place,
+    Slot,
+    Tombstone,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What pairing may look up.
+
+    ``agreements``: those that a marker, key or UID of the unpaired may lead to, and on first
+    contact those that start in the same span. ``by_uid`` and ``by_key``: the appointments of
+    UIDs and of (channel, key). ``present``: the key that is seen at each place. ``stones``.
+    ``contacts``: channels of which this is the first contact.
+    """
+
+    agreements: Mapping[AppointmentId, Agreement] = field(default_factory=dict)
+    by_uid: Mapping[str, frozenset[AppointmentId]] = field(default_factory=dict)
+    by_key: Mapping[tuple[ChannelName, Key], tuple[AppointmentId, Slot]] = field(
+        default_factory=dict
+    )
+    present: Mapping[tuple[AppointmentId, Place], Key] = field(default_factory=dict)
+    stones: Sequence[Tombstone] = ()
+    contacts: Collection[ChannelName] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Doubt:
+    """A copy that might be one of several appointments, or of none: it waits in the inbox."""
+
+    channel: ChannelName
+    key: Key
+    candidates: tuple[str, ...]
+    reason: str
+
+
+@dataclass(slots=True)
+class Pairing:
+    """What pairing found. ``joined``: (channel, key) to appointment and slot; ``births``: new
+    appointments with their first copies; ``parked``: look again next cycle; ``left``: not
+    admitted; ``met``: copies that met a tombstone; ``reborn``: of those, the edited ones."""
+
+    joined: dict[tuple[ChannelName, Key], tuple[AppointmentId, Slot]] = field(default_factory=dict)
+    births: dict[AppointmentId, list[tuple[ChannelName, Key]]] = field(default_factory=dict)
+    parked: list[tuple[ChannelName, Key]] = field(default_factory=list)
+    left: list[tuple[ChannelName, Key]] = field(default_factory=list)
+    met: list[tuple[Unpaired, Tombstone]] = field(default_factory=list)
+    doubts: list[Doubt] = field(default_factory=list)
+
+
+def is_reborn(copy: Copy, stone: Tombstone) -> bool:
+    """Whether a copy that met a tombstone was edited after the deletion: then the edit wins."""
+    return copy.modified is not None and copy.modified > stone.at

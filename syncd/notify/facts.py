@@ -1,0 +1,119 @@
+"""Facts for alerts: gathered from the store, from what the daemon saw, and from the disk."""
+
+from __future__ import annotations
+
+import shutil
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import SQLAlchemyError
+
+from syncd.breakers import CIRCUIT, decode
+from syncd.config import BridgeSettings, Settings
+from syncd.notify.alerts import Facts, Held, Silent
+from syncd.schedule import Fault
+from syncd.store import ChannelState, HoldState, Store
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """What the daemon knows beyond the store, after a cycle.
+
+    ``expiring``: when the token of a system ends. ``fault``: the class of the error that ended
+    the cycle early, else empty.
+    """
+
+    expiring: Mapping[str, datetime] = field(default_factory=dict)
+    fault: str = ""
+
+
+def systems_of(bridges: tuple[BridgeSettings, ...]) -> dict[str, str]:
+    """The system of every configured channel (``bridge/name``)."""
+    return {
+        f"{bridge.name}/{channel.name}": channel.system
+        for bridge in bridges
+        for channel in bridge.channels
+    }
+
+
+def unanswered(systems: Mapping[str, str], store: Store) -> set[str]:
+    """The channels whose last look failed, or that have never been seen at all."""
+    states: Mapping[str, ChannelState] = {each.channel: each for each in store.channel_states()}
+    return {
+        channel
+        for channel in systems
+        if (state := states.get(channel)) is None or state.looked is None or state.failures
+    }
+
+
+def refused(systems: Mapping[str, str], store: Store) -> frozenset[str]:
+    """The systems that are left alone since they refuse our sign-in."""
+    names = frozenset(systems.values())
+    circuits = {name: decode(store.meta_get(f"{CIRCUIT}{name}")) for name in names}
+    return frozenset(
+        name
+        for name, circuit in circuits.items()
+        if not circuit.is_closed and circuit.fault is Fault.REFUSED
+    )
+
+
+def gather(
+    store: Store,
+    systems: Mapping[str, str],
+    seen: Seen,
+    since: Mapping[str, datetime],
+    now: datetime,
+    *,
+    failing: datetime | None,
+    free: int | None,
+) -> Facts:
+    """How things are. ``since``: from when on each silent channel has not answered.
+
+    A state that cannot be read is a fact, not an error.
+    """
+    try:
+        closed_to_us = refused(systems, store)
+        holds = store.holds(HoldState.OPEN)
+        waiting = Counter(bridge for bridge, *_ in store.questions())
+        waiting.update(doubt.channel.partition("/")[0] for doubt in store.doubts())
+        aside = Counter(
+            systems.get(f"{each.bridge}/{each.channel}", each.channel)
+            for each in store.asides()
+            if each.until > now
+        )
+    except SQLAlchemyError as error:
+        fault = type(error).__name__
+        return Facts(now=now, readable=False, failing=failing, fault=fault, free=free)
+    return Facts(
+        now=now,
+        holds=tuple(Held(each.scope, len(each.writes), each.reason) for each in holds),
+        refused=closed_to_us,
+        waiting=waiting,
+        aside=aside,
+        silent=tuple(Silent(channel, systems[channel], at) for channel, at in since.items()),
+        channels=Counter(systems.values()),
+        expiring=seen.expiring,
+        failing=failing,
+        fault=seen.fault,
+        free=free,
+    )
+
+
+def free_space(settings: Settings) -> Callable[[], int | None]:
+    """Tells the bytes that are free where the state is kept; ``None`` if it is no file."""
+    url = make_url(settings.daemon.state.reveal())
+    if url.get_backend_name() != "sqlite" or not url.database:
+        return lambda: None
+    folder = Path(url.database).parent
+
+    def free() -> int | None:
+        try:
+            return shutil.disk_usage(folder).free
+        except OSError:
+            return None
+
+    return free

@@ -1,0 +1,131 @@
+"""Counting: how much there is of everything, cheap enough to be asked every few seconds.
+
+Each query is answered by an index (or by a table that is nearly empty) and reads no copy.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection, Select, func, select
+
+from syncd.store.database import Database
+from syncd.store.holds import HoldState
+from syncd.store.look import PRESENT, UNREADABLE
+from syncd.store.schema import (
+    OPEN,
+    agreements,
+    asides,
+    channels,
+    doubts,
+    holds,
+    intents,
+    meta,
+    observed,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Stats:
+    """Numbers for ``status``: copies that each channel (``bridge/name``) shows, appointments
+    of each bridge; ``conflicts`` are appointments with fields that wait for a person."""
+
+    copies: Mapping[str, int]
+    agreements: Mapping[str, int]
+    intents: int
+    holds: int
+    asides: int
+    conflicts: int
+    doubts: int
+
+
+@dataclass(frozen=True, slots=True)
+class Levels:
+    """Numbers for metrics. By channel (``bridge/name``): ``copies``, ``unreadable`` items, the
+    last successful look, failed looks in a row. By bridge: the rest. ``stopped``: whose writing
+    was stopped by an order; the empty name is everybody's.
+    """
+
+    copies: Mapping[str, int]
+    unreadable: Mapping[str, int]
+    looked: Mapping[str, datetime]
+    failures: Mapping[str, int]
+    appointments: Mapping[str, int]
+    questions: Mapping[str, int]
+    doubts: Mapping[str, int]
+    asides: Mapping[str, int]
+    holds: Mapping[str, int]
+    intents: Mapping[str, int]
+    stopped: frozenset[str]
+
+
+_COPIES = (
+    select(observed.c.channel, func.count())
+    .where(observed.c.state == PRESENT)
+    .group_by(observed.c.channel)
+)
+_STATES = select(observed.c.channel, observed.c.state, func.count()).group_by(
+    observed.c.channel, observed.c.state
+)
+"""One walk through the index that has just these two columns."""
+
+_APPOINTMENTS = select(agreements.c.bridge, func.count()).group_by(agreements.c.bridge)
+_QUESTIONS = _APPOINTMENTS.where(OPEN)
+_DOUBTS = select(doubts.c.bridge, func.count()).group_by(doubts.c.bridge)
+_ASIDES = select(asides.c.bridge, func.count()).group_by(asides.c.bridge)
+_HOLDS = (
+    select(holds.c.scope, func.count())
+    .where(holds.c.state == HoldState.OPEN.value)
+    .group_by(holds.c.scope)
+)
+_INTENTS = select(intents.c.bridge, func.count()).group_by(intents.c.bridge)
+_PAUSED = "paused:"
+_STOPPED = "writing-stopped"
+
+
+class Counted:
+    """The part of the store that counts."""
+
+    _database: Database
+
+    def ping(self) -> None:
+        """Read one row. Raises ``SQLAlchemyError`` if the database does not answer."""
+        with self._database.read() as connection:
+            connection.execute(select(meta.c.name).limit(1)).first()
+
+    def stats(self) -> Stats:
+        """How much there is of everything."""
+        with self._database.read() as connection:
+            counts = (_INTENTS, _HOLDS, _ASIDES, _QUESTIONS, _DOUBTS)
+            sums = [sum(_counted(connection, query).values()) for query in counts]
+            return Stats(_counted(connection, _COPIES), _counted(connection, _APPOINTMENTS), *sums)
+
+    def levels(self) -> Levels:
+        """What metrics show of the store, in one moment."""
+        states = select(channels.c.channel, channels.c.looked, channels.c.failures)
+        orders = select(meta.c.name).where(
+            (meta.c.name == _STOPPED) | meta.c.name.startswith(_PAUSED), meta.c.value != ""
+        )
+        with self._database.read() as connection:
+            rows = connection.execute(states).all()
+            names = connection.execute(orders).scalars().all()
+            seen = connection.execute(_STATES).all()
+            return Levels(
+                copies={channel: n for channel, state, n in seen if state == PRESENT},
+                unreadable={channel: n for channel, state, n in seen if state == UNREADABLE},
+                looked={row.channel: row.looked for row in rows if row.looked is not None},
+                failures={row.channel: row.failures for row in rows},
+                appointments=_counted(connection, _APPOINTMENTS),
+                questions=_counted(connection, _QUESTIONS),
+                doubts=_counted(connection, _DOUBTS),
+                asides=_counted(connection, _ASIDES),
+                holds=_counted(connection, _HOLDS),
+                intents=_counted(connection, _INTENTS),
+                stopped=frozenset(name.partition(":")[2] for name in names),
+            )
+
+
+def _counted(connection: Connection, query: Select[str, int]) -> dict[str, int]:
+    return {row[0]: row[1] for row in connection.execute(query)}

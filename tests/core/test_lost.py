@@ -1,0 +1,79 @@
+"""A lost state: copies that only their marks tell apart, and what must wait for a person."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+from syncd.core.belong import Moment
+from syncd.core.channel import Policy
+from syncd.core.marks import Unpaired
+from syncd.core.model import Appointment
+from syncd.core.pair import pair
+from syncd.core.paired import Known, Pairing
+from syncd.core.state import Copy, Marker, Present, Seen
+from tests.core.values import NOW, USUAL, VISIT, channels
+
+DAY = timedelta(days=1)
+
+
+def _shown(channel: str, key: str, reads: Appointment, mark: str = "", uid: str = "") -> Unpaired:
+    marker = Marker("old00000", mark) if mark else None
+    copy = Copy(key, "1", "", reads, uid=uid or None, marker=marker)
+    return Unpaired(channel, copy, Seen(Present(copy), NOW))
+
+
+def _paired(*shown: Unpaired) -> Pairing:
+    """First contact of all channels, with nothing known."""
+    made = channels("crm", "cal", "cal2")
+    fresh = (f"new{number}" for number in range(99))
+    known = Known(contacts=frozenset(made))
+    moment = Moment(NOW, NOW - 30 * DAY, NOW + 365 * DAY, "UTC", frozenset())
+    return pair(shown, known, Policy(made, USUAL), moment, lambda: next(fresh))
+
+
+def _together(found: Pairing) -> list[set[str]]:
+    groups: dict[str, set[str]] = {}
+    for (_, key), (id, _) in found.joined.items():
+        groups.setdefault(id, set()).add(key)
+    return sorted(groups.values(), key=sorted)
+
+
+def test_each_of_ours_has_had_an_original() -> None:
+    """Invariant 3: two visits alike, made in the CRM; the copies are told by their marks, and
+    each takes the row that says the same besides time, title and people."""
+    here, there = replace(VISIT, location="Halle 1 号"), replace(VISIT, location="Halle 2 号")
+    found = _paired(
+        _shown("crm", "row2", there),
+        _shown("crm", "row1", here),
+        *(_shown(name, f"{name}1", here, "a1", "a1@x") for name in ("cal", "cal2")),
+        *(_shown(name, f"{name}2", there, "a2", "a2@x") for name in ("cal", "cal2")),
+    )
+    assert found.doubts == []
+    assert _together(found) == [{"cal1", "cal21", "row1"}, {"cal2", "cal22", "row2"}]
+    assert set(found.births) == {"a1", "a2"}
+
+
+def test_without_marks_the_same_is_a_question() -> None:
+    """People made all four: which is which is not guessed."""
+    found = _paired(
+        *(_shown("crm", f"row{n}", VISIT) for n in range(2)),
+        *(_shown("cal", f"cal{n}", VISIT) for n in range(2)),
+    )
+    assert {doubt.key for doubt in found.doubts} == {"row0", "row1", "cal0", "cal1"}
+    assert found.births == {}
+
+
+def test_what_a_copy_in_doubt_may_be_is_not_copied_either() -> None:
+    """Invariant 3: renamed in the CRM while nobody remembered. All copies of it wait, else a
+    second row would be there before a person has answered."""
+    found = _paired(
+        _shown("crm", "row", replace(VISIT, title=f"{VISIT.title} (Anna)")),
+        *(_shown(name, name, VISIT, "a1", "a1@x") for name in ("cal", "cal2")),
+        _shown("crm", "other", replace(VISIT, title="Etwas anderes, 别的")),
+    )
+    waiting = {doubt.key: doubt.candidates for doubt in found.doubts}
+    assert waiting.keys() == {"row", "cal", "cal2"}
+    assert waiting["cal"] == waiting["cal2"] == ("crm:row",)
+    assert set(waiting["row"]) <= {"cal:cal", "cal2:cal2"}
+    assert _together(found) == [{"other"}]

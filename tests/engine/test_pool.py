@@ -1,0 +1,143 @@
+"""The pool: bounded, fair between systems, and over soon once all is to stop."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from threading import Event
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from syncd.errors import Unavailable
+from syncd.pool import GRACE, Job, Stopped, ThreadPool
+
+
+@contextmanager
+def pool(limits: dict[str, int], workers: int, stop: Event | None = None) -> Iterator[ThreadPool]:
+    """A pool that is closed."""
+    made = ThreadPool(limits, workers=workers, stop=stop)
+    try:
+        yield made
+    finally:
+        made.close()
+
+
+class Crowd:
+    """Counts who is inside at the same time."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._now: Counter[str] = Counter()
+        self.most: Counter[str] = Counter()
+
+    def job(self, system: str, answer: int) -> Job[int]:
+        """A job that is inside for a moment."""
+
+        def run() -> int:
+            with self._lock:
+                self._now.update([system, "all"])
+                self.most |= self._now
+            time.sleep(0.001)
+            with self._lock:
+                self._now.subtract([system, "all"])
+            return answer
+
+        return Job(system, run)
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    st.lists(st.sampled_from("abcd"), max_size=60),
+    st.integers(1, 6),
+    st.dictionaries(st.sampled_from("abcd"), st.integers(1, 8)),
+)
+def test_it_is_bounded_and_loses_nothing(
+    systems: list[str], workers: int, limits: dict[str, int]
+) -> None:
+    """Never more than its workers, never more of a system than its limit and half of them."""
+    crowd = Crowd()
+    with pool(limits, workers) as made:
+        answers = made.gather([crowd.job(system, n) for n, system in enumerate(systems)])
+        again = made.gather([crowd.job(system, n) for n, system in enumerate(systems)])
+    assert answers == again == list(range(len(systems)))
+    assert crowd.most["all"] <= workers
+    for system in set(systems):
+        assert crowd.most[system] <= max(1, min(limits.get(system, 4), workers // 2))
+
+
+def test_a_system_that_hangs_leaves_the_others_their_threads() -> None:
+    """Invariant 9: a hundred of its jobs wait, and the other's hundred are done meanwhile."""
+    release, done = Event(), list[int]()
+    jobs = [Job("hangs", lambda: release.wait(60)) for _ in range(100)]
+    jobs += [Job("works", lambda: True) for _ in range(100)]
+    with pool({"hangs": 50, "works": 50}, 4) as made:
+        for index, _ in made.stream(jobs):
+            done.append(index)
+            if len(done) == 100:
+                assert min(done) >= 100
+                release.set()
+    assert sorted(done) == list(range(200))
+
+
+def test_once_all_is_to_stop_nothing_begins() -> None:
+    """What is under way gets a moment, and is then given up as perhaps carried out; what waits
+    was not begun."""
+    stop, release, began = Event(), Event(), Event()
+
+    def hang() -> None:
+        began.set()
+        release.wait(60)
+
+    with pool({"s": 1}, 4, stop) as made:
+        answers = made.stream([Job("s", hang) for _ in range(3)])
+        threading.Thread(target=lambda: (began.wait(60), stop.set())).start()
+        before = time.monotonic()
+        found = dict(answers)
+        assert time.monotonic() - before < GRACE + 5
+        release.set()
+    assert all(isinstance(each, Stopped) for each in found.values())
+    told = {index: each.maybe_applied for index, each in found.items() if each is not None}
+    assert told == {0: True, 1: False, 2: False}
+
+
+def test_bugs_come_out_and_errors_are_answers() -> None:
+    def fail(error: BaseException) -> Callable[[], None]:
+        def run() -> None:
+            raise error
+
+        return run
+
+    with pool({}, 4) as made:
+        (answer,) = made.gather([Job("s", fail(Unavailable("away")))])
+        assert isinstance(answer, Unavailable)
+        with pytest.raises(ZeroDivisionError):
+            made.gather([Job("s", fail(ZeroDivisionError())) for _ in range(20)])
+        assert made.gather([Job("s", lambda: 1) for _ in range(20)]) == [1] * 20
+
+
+def test_requests_are_signs_of_life_and_waiting_is_none() -> None:
+    """While jobs are waited for, the loop beats as requests are sent; and as jobs end."""
+    sent, beats, release = [0], list[int](), Event()
+
+    def long_look() -> None:
+        while not release.is_set():
+            sent[0] += 1
+            release.wait(0.2)
+
+    made = ThreadPool({}, beat=lambda: beats.append(sent[0]), requests=lambda: sent[0])
+    answers = made.stream([Job("s", long_look)])
+    threading.Thread(target=lambda: (_until(lambda: len(beats) >= 3), release.set())).start()
+    assert [index for index, _ in answers] == [0]
+    assert len(beats) >= 4
+    made.close()
+
+
+def _until(condition: Callable[[], bool]) -> None:
+    end = time.monotonic() + 60
+    while not condition() and time.monotonic() < end:
+        time.sleep(0.05)
