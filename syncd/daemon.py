@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from threading import Event
 from types import FrameType
@@ -16,7 +17,7 @@ import structlog
 
 from syncd import log as logs
 from syncd import metrics, plugins
-from syncd.config import Settings, load
+from syncd.config import BridgeSettings, Settings, load
 from syncd.deployment import Deployment, now_utc
 from syncd.errors import ConfigError
 from syncd.heartbeat import Heartbeat
@@ -92,24 +93,38 @@ class Daemon:
         return None
 
     def _round(self, deployment: Deployment, lock: StoreLock) -> str:
-        """Look, settle and write where it is time; the class of the error that ended it early."""
-        fault = ""
+        """Look, settle and write where it is time; the class of the first error, if any."""
         self._heart.beat()
-        try:
-            lock.keep()
-            for result in deployment.poll():
-                self._pulse.cycled([result], result.seconds, now_utc())
-            if time.monotonic() - self._tidied >= TIDY_EVERY:
-                deployment.tidy()
-                self._tidied = time.monotonic()
-        except Busy:
-            raise
-        except Exception as error:  # the one loop: a bug in one cycle must not end the daemon
-            fault = type(error).__name__
-            metrics.cycle_crashed()
-            log.exception("a cycle failed; the next one tries again")
+        fault = self._guarded(lock.keep)
+        if not fault:
+            bridges = deployment.settings.bridges
+            steps = [*(partial(self._poll, deployment, bridge) for bridge in bridges)]
+            faults = [self._guarded(step) for step in (*steps, partial(self._tidy, deployment))]
+            fault = next(filter(None, faults), "")
         self._manager.status(self._status())
         return fault
+
+    def _guarded(self, step: Callable[[], object]) -> str:
+        """Do it; the class of the error if it failed, which stops nothing else."""
+        try:
+            step()
+        except Busy:
+            raise
+        except Exception as error:  # the one loop: a bug in one bridge must not end the daemon
+            metrics.cycle_crashed()
+            log.exception("a cycle failed; the next one tries again")
+            return type(error).__name__
+        return ""
+
+    def _poll(self, deployment: Deployment, bridge: BridgeSettings) -> None:
+        result = deployment.poll(bridge)
+        if result is not None:
+            self._pulse.cycled([result], result.seconds, now_utc())
+
+    def _tidy(self, deployment: Deployment) -> None:
+        if time.monotonic() - self._tidied >= TIDY_EVERY:
+            deployment.tidy()
+            self._tidied = time.monotonic()
 
     def _wait(self, deployment: Deployment) -> None:
         """Until a channel's turn comes, or a signal."""

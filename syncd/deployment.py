@@ -152,18 +152,22 @@ class Deployment:
         self._turns.inherit(before._turns, self._steady)
         self._around.breakers.inherit(before._around.breakers, systems)
 
-    def poll(self) -> Iterator[BridgeResult]:
-        """One cycle of each bridge that looks only at the channels whose turn it is."""
-        for settings in self.settings.bridges:
-            now = self._around.clock()
-            bridge = self._bridge(settings)
-            names = self._turns.due(bridge.targets.values(), now)
-            if not names and self._turns.is_idle(bridge.name, now):
-                continue
+    def poll(self, settings: BridgeSettings) -> BridgeResult | None:
+        """One cycle of a bridge that looks only at the channels whose turn it is; ``None`` if
+        there is nothing to do."""
+        now = self._around.clock()
+        bridge = self._bridge(settings)
+        names = self._turns.due(bridge.targets.values(), now)
+        if not names and self._turns.is_idle(bridge.name, now):
+            return None
+        written: list[str] = []
+        try:
             result = self._cycle(bridge, only=names)
-            written = [c.name for c in result.channels if c.created or c.updated or c.deleted]
+            written += [c.name for c in result.channels if c.created or c.updated or c.deleted]
+        finally:
+            # Also of a cycle that failed: it is tried again at its next turn, not at once.
             self._turns.went(bridge.name, bridge.targets, bridge.looks.seen, written, now)
-            yield result
+        return result
 
     def next_turn(self) -> timedelta:
         """How long until a channel's turn comes; at most the usual interval."""

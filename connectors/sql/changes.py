@@ -23,12 +23,14 @@ class Cursor:
     """The last look at a table.
 
     ``modified``: the latest value of the modified column until then, as in the wire form.
-    ``at``: when the look was made (our clock, aware UTC). ``window``: what it covered.
+    ``at``: when the look was made, ``first``: when it was first the latest (our clock, aware
+    UTC). ``window``: what the look covered.
     ``columns``: the fingerprint of the columns that were read.
     """
 
     modified: Any
     at: datetime
+    first: datetime
     window: Window
     columns: str
 
@@ -37,6 +39,7 @@ class Cursor:
         parts = {
             "modified": self.modified,
             "at": self.at.isoformat(),
+            "first": self.first.isoformat(),
             "window": [self.window.start.isoformat(), self.window.end.isoformat()],
             "columns": self.columns,
         }
@@ -48,8 +51,8 @@ class Cursor:
         try:
             parts = json.loads(text)
             start, end = (datetime.fromisoformat(each) for each in parts["window"])
-            at = datetime.fromisoformat(parts["at"])
-            found = cls(parts["modified"], at, Window(start, end), parts["columns"])
+            at, first = (datetime.fromisoformat(parts[each]) for each in ("at", "first"))
+            found = cls(parts["modified"], at, first, Window(start, end), parts["columns"])
         except (ValueError, KeyError, TypeError):
             raise CursorExpired("the cursor is not one of this connector") from None
         if found.columns != columns:
@@ -72,7 +75,8 @@ def bound(
 
     A transaction that commits late, and a second edit within the same tick, show a time that
     is not later than the latest one seen. So everything of the last ``overlap`` before it is
-    read again, until a look was made so long after it that no such row can still come.
+    read again, until it has been the latest for so long that no such row can still come. That
+    is told by our clock alone: the column may be in another zone than the mapping says.
     """
     try:
         latest = clock.parse(cursor.modified)
@@ -80,7 +84,7 @@ def bound(
     except (ValueError, OverflowError):
         return None
     back = overlap + _put_back(latest, instant, clock, now)
-    settled = cursor.at - instant >= 2 * overlap + _grain(latest)
+    settled = cursor.at - cursor.first >= 2 * overlap + _grain(latest)
     if isinstance(cursor.modified, int | float):
         if settled:
             return Bound(cursor.modified, inclusive=False)

@@ -141,7 +141,9 @@ class Gathered:
             instant, raw = self._latest
             known = self._reader.instant(latest)
             latest = raw if known is None or instant > known else latest
-        following = Cursor(latest, self.now, window, self._reader.fingerprint)
+        same = cursor is not None and latest == cursor.modified
+        first = cursor.first if cursor is not None and same else self.now
+        following = Cursor(latest, self.now, first, window, self._reader.fingerprint)
         return Snapshot(
             copies=tuple(self.copies),
             gone=frozenset(self._gone),

@@ -28,7 +28,7 @@ poll_slowest = "240s"
 
 def looked_at(deployment: Deployment) -> set[str]:
     """Poll; the channels that were looked at."""
-    list(deployment.poll())
+    deployment.poll(deployment.settings.bridges[0])
     (bridge,) = deployment.bridges()
     return set(bridge.looks.seen)
 

@@ -186,7 +186,8 @@ class Firm:
     @property
     def environment(self) -> dict[str, str]:
         """The environment of a syncd process."""
-        return {**os.environ, "CALDAV_PASSWORD": "x", "SYNCD_CONFIG": str(self.config)}
+        told = {"CALDAV_PASSWORD": "x", "SYNCD_CONFIG": str(self.config), "COLUMNS": "200"}
+        return {**os.environ, **told}
 
 
 def written(lines: Iterable[Mapping[str, str]]) -> str:

@@ -108,8 +108,11 @@ NAIVE = Column("updated_at", Kind.NAIVE)
 WINDOW = Window(datetime(2026, 1, 1, tzinfo=UTC), datetime(2027, 1, 1, tzinfo=UTC))
 
 
-def looked(modified: object, at: datetime) -> Cursor:
-    return Cursor(modified, at, WINDOW, "abcd")
+NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
+
+
+def looked(modified: object, at: datetime, first: datetime = NOON) -> Cursor:
+    return Cursor(modified, at, first, WINDOW, "abcd")
 
 
 def test_the_bound_goes_back_by_the_overlap_until_it_is_settled() -> None:
@@ -121,10 +124,17 @@ def test_the_bound_goes_back_by_the_overlap_until_it_is_settled() -> None:
     assert bound(late, clock, NAIVE, MINUTE, now) == Bound(datetime(2026, 6, 1, 12), False)
 
 
+def test_a_column_in_another_zone_than_the_mapping_says_is_not_settled_early() -> None:
+    """A database's own UTC stamps beside local times of Shanghai: they look eight hours old."""
+    cursor = looked("2026-06-01T12:00:00", NOON + MINUTE)
+    found = bound(cursor, Clock("Asia/Shanghai"), NAIVE, MINUTE, NOON + MINUTE)
+    assert found == Bound(datetime(2026, 6, 1, 11, 59), True)
+
+
 def test_the_bound_goes_back_an_hour_more_when_the_clocks_went_back() -> None:
     """Naive times of Berlin: what is modified after 03:00 may show 02:10 again."""
     clock = Clock("Europe/Berlin")
-    cursor = looked("2026-10-25T02:50:00", datetime(2026, 10, 25, 0, 58, tzinfo=UTC))
+    cursor = looked("2026-10-25T02:50:00", datetime(2026, 10, 25, 0, 58, tzinfo=UTC), NOON)
     now = datetime(2026, 10, 25, 1, 10, tzinfo=UTC)
     expected = Bound(datetime(2026, 10, 25, 1, 49), True)
     assert bound(cursor, clock, NAIVE, MINUTE, now) == expected
