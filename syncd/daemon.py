@@ -117,7 +117,13 @@ class Daemon:
         return ""
 
     def _poll(self, deployment: Deployment, bridge: BridgeSettings) -> None:
-        result = deployment.poll(bridge)
+        ended = False
+        try:
+            result = deployment.poll(bridge)
+            ended = True
+        finally:
+            if not ended:
+                self._pulse.broke(bridge.name)
         if result is not None:
             self._pulse.cycled([result], result.seconds, now_utc())
 

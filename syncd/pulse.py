@@ -6,7 +6,7 @@ The daemon writes, other threads read: a snapshot never changes once it is given
 from __future__ import annotations
 
 import threading
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from types import MappingProxyType
@@ -38,6 +38,8 @@ class Snapshot:
     ``time.monotonic()``, ``None`` before it began. ``ready``: configuration read, store open.
     ``refused``: why the last reload kept the old configuration, else empty. ``bridges`` and
     ``systems``: the names that are configured; the mappings have those of them that were told.
+    ``broken``: bridges whose last cycle broke off with an error that nobody expected, such as a
+    full disk.
     """
 
     alive: float | None = None
@@ -48,6 +50,7 @@ class Snapshot:
     systems: frozenset[str] = frozenset()
     cycles: Mapping[str, Cycled] = field(default_factory=dict)
     circuits: Mapping[str, Circuit] = field(default_factory=dict)
+    broken: frozenset[str] = frozenset()
 
 
 class Pulse:
@@ -78,6 +81,7 @@ class Pulse:
                 systems=frozenset(systems),
                 cycles=_only(self._now.cycles, bridges),
                 circuits=_only(self._now.circuits, systems),
+                broken=self._now.broken & frozenset(bridges),
             )
 
     def reloaded(self, refused: str = "") -> None:
@@ -85,7 +89,7 @@ class Pulse:
         with self._lock:
             self._now = replace(self._now, reloads=self._now.reloads + 1, refused=refused)
 
-    def cycled(self, results: Iterable[BridgeResult], seconds: float, now: datetime) -> None:
+    def cycled(self, results: Sequence[BridgeResult], seconds: float, now: datetime) -> None:
         """Bridges have ended a cycle that took ``seconds``, at ``now`` (aware UTC)."""
         with self._lock:
             cycles = dict(self._now.cycles)
@@ -100,7 +104,13 @@ class Pulse:
                     count=before.count + 1 if before is not None else 1,
                     channels=tuple(replace(each) for each in result.channels),
                 )
-            self._now = replace(self._now, cycles=MappingProxyType(cycles))
+            broken = self._now.broken - {result.name for result in results}
+            self._now = replace(self._now, cycles=MappingProxyType(cycles), broken=broken)
+
+    def broke(self, bridge: str) -> None:
+        """The cycle of a bridge broke off."""
+        with self._lock:
+            self._now = replace(self._now, broken=self._now.broken | {bridge})
 
     def system(self, name: str, circuit: Circuit) -> None:
         """How a system fares."""

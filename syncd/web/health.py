@@ -64,10 +64,14 @@ def _configuration(now: Snapshot) -> Part:
 
 
 def _bridges(now: Snapshot) -> list[Part]:
-    """Each has finished a cycle, however it ended: a dead server is no reason to restart us."""
+    """Each has finished a cycle, however it ended: a dead server is no reason to restart us.
+    One that broke off (the disk is full) stored and wrote nothing."""
     parts = []
     for name in sorted(now.bridges):
         last = now.cycles.get(name)
         detail = "no cycle has ended yet" if last is None else last.state.value
-        parts.append(Part(f"bridge {name}", ok=last is not None, detail=detail))
+        if name in now.broken:
+            detail = "its last cycle broke off; see the log"
+        ok = last is not None and name not in now.broken
+        parts.append(Part(f"bridge {name}", ok=ok, detail=detail))
     return parts

@@ -59,6 +59,18 @@ def test_ready_once_every_bridge_has_ended_a_cycle(serving: Serving, pulse: Puls
     assert "alice" not in ready.text
 
 
+def test_not_ready_while_cycles_break_off(serving: Serving, pulse: Pulse) -> None:
+    """As they do where the disk is full; ready again after the next cycle that ends."""
+    _cycled(pulse, "sales")
+    pulse.broke("sales")
+    with serving() as url:
+        broken = ask(f"{url}/readyz")
+        _cycled(pulse, "sales")
+        mended = ask(f"{url}/readyz")
+    assert (broken.status, mended.status) == (503, 200)
+    assert "broke off" in broken.text
+
+
 def test_not_ready_without_a_configuration(serving: Serving, sources: object) -> None:
     fresh = Pulse()
     object.__setattr__(sources, "pulse", fresh)
