@@ -161,7 +161,8 @@ def test_a_reload_moves_the_pages_and_forgets_channels(office: Office) -> None:
     with watched(office) as running:
         assert wait_for(lambda: all(len(desk.items()) == 1 for desk in office.desks))
         office.change(1, subject="anders")
-        assert wait_for(lambda: _lags(running.scrape(), "wangfang"))
+        for name in ("wangfang", "alice"):
+            assert wait_for(lambda name=name: _lags(running.scrape(), name))
         first = running.url
         del office.desks[1]
         office.configure()
