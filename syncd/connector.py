@@ -6,7 +6,7 @@ is used by several threads at once; what is not thread-safe in it, it keeps a th
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol, runtime_checkable
@@ -278,6 +278,100 @@ class Expires(Protocol):
     def token_expires(self) -> datetime | None:
         """When its sign-in ends and a person must renew it (aware), ``None`` if it does not
         know. Answers from memory; a token that the connector renews itself does not count."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """A vendor's promise to tell us of changes: a Google channel, a Graph subscription.
+
+    ``id`` is what its notifications name, ``resource`` what the vendor calls the watched thing
+    (opaque), ``expires`` aware UTC.
+    """
+
+    id: str
+    resource: str
+    expires: datetime
+
+
+@runtime_checkable
+class Watches(Protocol):
+    """A connector whose system tells of changes. What it tells is a hint, never data: the next
+    look is made sooner."""
+
+    def watch(self, address: str, secret: str, before: Watch | None) -> Watch:
+        """Be told at ``address`` (public, https) with ``secret`` in each notification.
+
+        ``before`` is renewed where the vendor renews, else a new one is opened and ``before``
+        ended after it. Raises as ``observe``; ``Rejected`` if the vendor refuses the address.
+        """
+        ...
+
+    def unwatch(self, watch: Watch) -> None:
+        """End ``watch``; one that is over already is success. Raises as ``observe``."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """A request that reached the daemon's door for one system. Anybody may have sent it.
+
+    ``headers``: by lower-case name.
+    """
+
+    method: str
+    query: Mapping[str, str]
+    headers: Mapping[str, str]
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """Something may have changed: ``secret`` is what the request claims, not yet compared.
+
+    ``lost``: the watch itself is over or has missed something: it is to be made anew.
+    """
+
+    watch: str
+    secret: str
+    lost: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What to answer (``text/plain``), and what was told."""
+
+    status: int
+    body: str = ""
+    told: tuple[Told, ...] = ()
+
+
+@runtime_checkable
+class Receives(Protocol):
+    """A plugin that reads its vendor's notifications."""
+
+    def receive(self, notice: Notice) -> Receipt:
+        """Read one request. Pure and quick; anything that is no notification is status 400."""
+        ...
+
+
+@runtime_checkable
+class SignsIn(Protocol):
+    """A plugin whose systems a person can sign in to, for ``syncd auth SYSTEM``."""
+
+    def sign_in(
+        self,
+        system: System,
+        say: Callable[[str], None],
+        ask: Callable[[str], str] | None,
+        *,
+        browser: bool,
+    ) -> str:
+        """Lead a person through the vendor's consent and keep the token; the account's name.
+
+        ``say`` shows a line, ``ask`` reads one (``None``: nobody can type). ``browser``: one can
+        be opened on this machine. Raises ``ConfigError``, ``Unauthorized``, ``Unavailable``.
+        """
         ...
 
 

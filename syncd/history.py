@@ -66,10 +66,11 @@ def _recorded(store: Store, sought: Sought) -> Iterator[Event]:
         cycle=sought.cycle,
         limit=sought.limit if narrow else None,
     )
-    return map(_event, reversed(entries))
+    return map(event_of, reversed(entries))
 
 
-def _event(entry: HistoryEntry) -> Event:
+def event_of(entry: HistoryEntry) -> Event:
+    """A record as an event."""
     record = entry.record
     return Event(
         entry.at,

@@ -224,6 +224,8 @@ class ThreadPool:
                     item.began = True
                     item.ended.put((item, item.run()))
             except BaseException as error:
+                # Not caught but carried over: whoever waits in `stream` raises it there. A thread
+                # that died silently would leave that one waiting for ever.
                 with self._lock:
                     self._active -= 1
                 item.ended.put((item, _Bug(error)))

@@ -54,6 +54,14 @@ class Desk:
             path: Calendar.from_ical(text).walk("VEVENT")[0] for path, text in self.items().items()
         }
 
+    def rename(self, title: str) -> None:
+        """Somebody gives the only event another title."""
+        ((path, body),) = self.items().items()
+        lines = body.splitlines()
+        place = next(i for i, line in enumerate(lines) if line.startswith("SUMMARY"))
+        lines[place] = f"SUMMARY:{title}"
+        self.server.put("", path, "\r\n".join(lines) + "\r\n")
+
     def titles(self) -> list[str]:
         """All titles, sorted."""
         return sorted(str(event.get("SUMMARY", "")) for event in self.events().values())

@@ -131,8 +131,11 @@ def _wait(process: subprocess.Popen[bytes], port: int, folder: Path) -> None:
 
 
 @contextlib.contextmanager
-def radicale(username: str = "alice", password: str = "", port: int = 0) -> Iterator[Server]:
-    """A Radicale; with a ``password`` it asks for it, without any is taken."""
+def radicale(
+    username: str = "alice", password: str = "", port: int = 0, most_bytes: int = 0
+) -> Iterator[Server]:
+    """A Radicale; with a ``password`` it asks for it, without any is taken. ``most_bytes``: of a
+    request, if not as many as it takes by itself."""
     folder = Path(tempfile.mkdtemp(prefix="syncd-radicale-"))
     port = port or free_port()
     auth = "auth-type=none"
@@ -145,6 +148,8 @@ def radicale(username: str = "alice", password: str = "", port: int = 0) -> Iter
         f"--storage-filesystem-folder={folder / 'collections'}",
         "--logging-level=error",
     ]
+    if most_bytes:
+        options.append(f"--server-max-content-length={most_bytes}")
     if password:
         options += [
             f"--auth-htpasswd-filename={folder / 'users'}",

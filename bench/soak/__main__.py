@@ -12,7 +12,7 @@ from random import Random
 
 from bench.soak.company import Company
 from bench.soak.staff import Staff
-from bench.soak.verdict import complaints, figures
+from bench.soak.verdict import WORKERS, complaints, figures
 from tests.servers import radicale, xandikos
 from tests.wire.proxy import Fault, door
 
@@ -32,7 +32,7 @@ def main() -> int:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="syncd-soak-")))
         servers = [stack.enter_context(make()) for make in (radicale, xandikos)]
         pairs = [(server, stack.enter_context(door(server.url))) for server in servers]
-        company = Company(folder, pairs, given.calendars, given.poll)
+        company = Company(folder, pairs, given.calendars, given.poll, WORKERS)
         stack.callback(company.close)
         staff = Staff(company, Random(given.seed))
         warm = _work(company, staff, given.minutes * 60, most=given.calendars * 5)

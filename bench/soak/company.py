@@ -23,6 +23,7 @@ _HEAD = """[daemon]
 state = "sqlite:///state.db"
 time_zone = "Asia/Shanghai"
 poll_interval = "{poll}s"
+workers = {workers}
 listen = "off"
 log = {{ format = "json", level = "warning" }}
 [people]
@@ -91,7 +92,12 @@ class Company:
     """Everything but the people. ``poll``: the daemon's interval in seconds."""
 
     def __init__(
-        self, folder: Path, servers: list[tuple[Server, Proxy]], calendars: int, poll: int
+        self,
+        folder: Path,
+        servers: list[tuple[Server, Proxy]],
+        calendars: int,
+        poll: int,
+        workers: int,
     ) -> None:
         self.folder, self.poll = folder, poll
         self.doors = [door for _, door in servers]
@@ -99,7 +105,7 @@ class Company:
         create_schema(self.engine)
         self.calendars: list[Calendar] = []
         radicale, xandikos = (door.url for _, door in servers)
-        parts = [_HEAD.format(poll=poll, radicale=radicale, xandikos=xandikos)]
+        parts = [_HEAD.format(poll=poll, workers=workers, radicale=radicale, xandikos=xandikos)]
         for number in range(calendars):
             server, door = servers[number % 2]
             name = f"staff{number:03d}"

@@ -16,6 +16,15 @@ MOST_GROWTH = 20.0
 MORE_OBJECTS = 1000
 """So many more of a kind, at nearly every look more, are a leak."""
 
+WORKERS = 8
+"""Threads for input and output that the daemon of a soak may have. All come to be in the first
+minutes, so that what grows afterwards is no pool that fills."""
+
+FULL = {"threads": WORKERS * 3 + 8, "files": WORKERS * 3 + 24}
+"""What a full pool may hold: each worker a connection to the CRM and to both servers, with a
+thread that watches each idle one; besides them those of the state, the log, the probe and the
+daemon itself. A leak of one a cycle is far beyond it before half an hour is over."""
+
 SLACK = 2.0
 """Seconds that the median lag may be above a poll interval."""
 
@@ -84,7 +93,7 @@ def _growth(samples: list[dict[str, Any]]) -> Iterator[str]:
         half = len(samples) // 2
         before = max(each[name] for each in samples[:half])
         after = max(each[name] for each in samples[half:])
-        if after > before + 3:
+        if after > max(before + 3, FULL[name]):
             yield f"{name} grew from {before} to {after}"
     for kind, count in last["objects"].items():
         counts = [each["objects"].get(kind, 0) for each in samples]

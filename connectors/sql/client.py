@@ -94,10 +94,10 @@ class Database:
                 transaction = connection.begin()
                 try:
                     yield connection
-                except BaseException:
-                    _roll_back(transaction)
-                    raise
-                self._commit(transaction)
+                    self._commit(transaction)
+                finally:
+                    if transaction.is_active:  # it did not come to the commit
+                        _roll_back(transaction)
         except exc.SQLAlchemyError as error:
             raise translated(error, writes=True) from None
 

@@ -12,7 +12,7 @@ from syncd.cli.times import local
 from syncd.core.paths import path_text
 from syncd.core.state import Setter, Span
 from syncd.explain import NOT_CARRIED, SAME, Explanation, FieldStory, Presence, Standing
-from syncd.history import Event
+from syncd.history import event_of
 from syncd.store import HistoryEntry
 from syncd.wording import value_text
 
@@ -98,7 +98,7 @@ def _told(found: Explanation) -> dict[str, object]:
         "title": found.appointment.title,
         "state": found.state,
         "born": found.born,
-        "life": [_entry(each) for each in found.life],
+        "life": [event_json(event_of(each)) for each in found.life],
         "fields": [_field_json(each) for each in found.fields],
         "channels": [_presence_json(each) for each in found.channels],
     }
@@ -119,7 +119,7 @@ def _field_json(story: FieldStory) -> dict[str, object]:
             "rule": setter.rule,
         },
         "waits": story.question is not None,
-        "records": [_entry(each) for each in story.records],
+        "records": [event_json(event_of(each)) for each in story.records],
         "copies": [
             {
                 "channel": each.channel,
@@ -143,18 +143,3 @@ def _presence_json(each: Presence) -> dict[str, object]:
             {"field": path_text(aside.path), "reason": aside.reason} for aside in each.asides
         ],
     }
-
-
-def _entry(entry: HistoryEntry) -> dict[str, object]:
-    record = entry.record
-    return event_json(
-        Event(
-            entry.at,
-            entry.cycle,
-            entry.bridge,
-            entry.appointment,
-            record.kind.value,
-            record.winner,
-            record,
-        )
-    )

@@ -15,22 +15,13 @@ ASK_TITLE = '[[rule]]\nfields = ["title"]\nwhere = { status = ["confirmed"] }\np
 ASK_ENDS = '[[rule]]\ncontest = "delete-against-edit"\nprefer = "ask"\n' + ASK_ALL
 
 
-def _rename(office: Office, title: str) -> None:
-    desk = office.desks[0]
-    ((path, body),) = desk.items().items()
-    lines = body.splitlines()
-    place = next(i for i, line in enumerate(lines) if line.startswith("SUMMARY"))
-    lines[place] = f"SUMMARY:{title}"
-    desk.server.put("", path, "\r\n".join(lines) + "\r\n")
-
-
 def _asked(office: Office, call: Call, rules: str) -> str:
     """A question about a title; answers its id."""
     office.configure(rules=rules)
     office.visits(1)
     call("sync")
     office.change(1, subject="vom CRM")
-    _rename(office, "日历")
+    office.desks[0].rename("日历")
     assert call("sync").code == 4
     (item,) = call("conflicts", "--json").json["conflicts"]
     return str(item["id"])
@@ -57,7 +48,7 @@ def test_always_so(office: Office, call: Call, rules: str, place: str, rule: str
     kept = rules if place.startswith("before") else ""
     (office.folder / "own.toml").write_text(f"{told['rule']}\n\n{kept}", "utf-8")
     office.change(1, subject="noch einmal vom CRM")
-    _rename(office, "noch einmal 日历")
+    office.desks[0].rename("noch einmal 日历")
     assert call("sync").code == 0
     assert office.rows()[0]["subject"] == "noch einmal 日历"
 

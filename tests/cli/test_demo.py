@@ -79,7 +79,7 @@ def test_an_edit_made_with_any_client_reaches_the_crm(tmp_path: Path) -> None:
         password = re.search(r"user alice +password (\S+)", shown)
         assert url is not None
         assert password is not None
-        place = f"{url[0]}alice/work/von-hand.ics"
+        place = "/".join((url[0].rstrip("/"), "alice", "work", "von-hand.ics"))
         _request(place, "alice", password[1], "PUT", EVENT.format(start=start))
         assert _appears(tmp_path / "crm.db", "临时拜访 🚗")
         process.send_signal(signal.SIGINT)

@@ -64,22 +64,12 @@ def test_trace_41_thirty_of_a_hundred_vanish(office: Office, call: Call) -> None
     assert call("status", "--json").code == 0
 
 
-def _rename(office: Office, title: str) -> None:
-    desk = office.desks[0]
-    ((path, body),) = desk.items().items()
-    lines = body.splitlines()
-    lines[next(i for i, line in enumerate(lines) if line.startswith("SUMMARY"))] = (
-        f"SUMMARY:{title}"
-    )
-    desk.server.put("", path, "\r\n".join(lines) + "\r\n")
-
-
 def _question(office: Office, call: Call) -> str:
     office.configure(rules=ASK)
     office.visits(1)
     call("sync")
     office.change(1, subject="vom CRM")
-    _rename(office, "aus dem Kalender")
+    office.desks[0].rename("aus dem Kalender")
     assert call("sync").code == 4
     (item,) = call("conflicts", "--json").json["conflicts"]
     assert item["kind"] == "question"
@@ -220,7 +210,7 @@ def test_retry_releases_what_was_set_aside(office: Office, call: Call) -> None:
     office.visits(1)
     call("sync")
     for number in range(4):
-        _rename(office, f"vom Werkzeug {number}")
+        office.desks[0].rename(f"vom Werkzeug {number}")
         code = call("sync", "--json").code
     assert code == 1
     assert office.desks[0].titles() == ["vom Werkzeug 3"]

@@ -14,11 +14,12 @@ from tests.conformance.writing import Writing
 
 
 class Suite(Observing, Writing, Translating):
-    """Every check; ``manifest.skips`` names those (without ``test_``) that do not apply."""
+    """Every check; ``manifest.skips`` and ``World.lacks`` name those (without ``test_``) that do
+    not apply, with the reason."""
 
     @pytest.fixture(autouse=True)
     def _declared(self, request: pytest.FixtureRequest, world: World) -> None:
         name = request.function.__name__.removeprefix("test_")
-        reason = world.manifest.skips.get(name)
+        reason = {**world.manifest.skips, **world.lacks}.get(name)
         if reason is not None:
-            pytest.skip(reason)
+            pytest.skip(reason)  # declared, with its reason, where the connector or its world is

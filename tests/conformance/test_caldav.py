@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import count
 
 import pytest
@@ -13,10 +14,15 @@ from syncd.connector import Collection, Connector, System
 from syncd.core.model import Timed
 from syncd.core.state import Key
 from tests.conformance.suite import Suite
-from tests.conformance.world import World
+from tests.conformance.world import World, visit
 from tests.servers import Server, radicale
 
 SECRET = "geheim-Wort-77"
+MOST_BYTES = 100_000
+_OF_XANDIKOS = {
+    "a_hopeless_item_is_rejected_alone": "Xandikos takes whatever is iCalendar, of any size",
+    "secrets_stay_secret": "Xandikos itself knows no passwords",
+}
 
 _SHANGHAI = """BEGIN:VTIMEZONE
 TZID:Asia/Shanghai
@@ -46,6 +52,7 @@ _SPOILING = (
     (r"(?m)^DTSTART;TZID[^\r\n]*", "DTSTART:demnächst"),
     (r"(?m)^DTSTART;TZID[^\r\n]*\r?\n", ""),
     (r"END:VEVENT", r"RRULE:FREQ=SOMETIMES\r\nEND:VEVENT"),
+    (r"(?m)^DTEND;TZID[^\r\n]*", "DTEND;TZID=Asia/Shanghai:20200101T000000"),
 )
 """What makes an item unreadable; servers refuse some of it."""
 
@@ -85,13 +92,13 @@ class PersonOfServer:
     def planted(self, key: Key) -> bool:
         return _PLANT in self._text(key).splitlines()
 
-    def spoil(self, key: Key) -> bool:
+    def spoil(self, key: Key) -> None:
         for pattern, new in _SPOILING:
             text = re.sub(pattern, new, self._text(key), count=1)
             status, _, _ = self._server.send("PUT", key, _lines(text).encode())
             if status in (200, 201, 204):
-                return True
-        return False
+                return
+        raise AssertionError("the server refuses all of it")
 
     def mails(self) -> int:
         """Attendees that a scheduling server would write to (RFC 6638, 7.1)."""
@@ -136,8 +143,8 @@ def _connect(server: Server, calendar: str, password: str) -> Connector:
 
 @pytest.fixture(scope="module")
 def guarded_radicale() -> Iterator[Server]:
-    """A Radicale that asks for a password."""
-    with radicale(password=SECRET) as server:
+    """A Radicale that asks for a password and takes no large items."""
+    with radicale(password=SECRET, most_bytes=MOST_BYTES) as server:
         yield server
 
 
@@ -161,6 +168,8 @@ class TestCalDav(Suite):
             person=PersonOfServer(server, calendar),
             intruder=(lambda: connect("wrong-" + SECRET)) if asks else None,
             secret=SECRET if asks else "",
+            hopeless=replace(visit(title="hopeless"), description="x" * MOST_BYTES),
+            lacks={} if asks else _OF_XANDIKOS,
         )
         for connector in made:
             connector.close()

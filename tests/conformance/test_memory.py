@@ -73,9 +73,8 @@ class PersonInMemory:
     def planted(self, key: Key) -> bool:
         return self._system.foreign(key).get("x-colour") == "紫, \\red"
 
-    def spoil(self, key: Key) -> bool:
+    def spoil(self, key: Key) -> None:
         self._system.person_break(key)
-        return True
 
     def mails(self) -> int:
         return self._system.mails
@@ -97,4 +96,5 @@ class TestMemory(Suite):
             connect=lambda: connect(system),
             person=PersonInMemory(system),
             hopeless=visit(title="hopeless"),
+            lacks={"secrets_stay_secret": "nobody signs in to the memory of the test"},
         )

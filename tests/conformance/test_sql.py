@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import count
 from pathlib import Path
 
@@ -20,8 +20,9 @@ from syncd.core.zones import from_utc, to_utc
 from syncd.mapping import read_mapping
 from syncd.tomlfile import parse_toml, read_toml
 from tests.conformance.suite import Suite
-from tests.conformance.world import World
+from tests.conformance.world import World, visit
 
+SECRET = "geheim-Wort-78"
 _VISITS = Path(__file__).parents[2] / "mappings" / "visits.toml"
 
 _DIARY = sa.Table(
@@ -43,6 +44,7 @@ _DIARY = sa.Table(
     sa.Column("geaendert", sa.DateTime, nullable=False),
     sa.Column("marke", sa.String(200), unique=True),
     sa.Column("farbe", sa.String(40)),
+    sa.CheckConstraint("betreff <> 'hopeless'", name="no_such_visits"),
 )
 """A table as a small firm might have: texts for times, lists in texts, rows that are deleted."""
 
@@ -120,8 +122,11 @@ class PersonOfVisits:
         with self._engine.begin() as connection:
             return bool(connection.execute(chosen).scalar_one() == "紫")
 
-    def spoil(self, key: Key) -> bool:
-        return False
+    def spoil(self, key: Key) -> None:
+        query = sa.select(self._table.c.starts_at).where(self._key == int(key))
+        with self._engine.begin() as connection:
+            start = connection.execute(query).scalar_one()
+        self._set(key, ends_at=start - timedelta(hours=2))
 
     def mails(self) -> int:
         return 0
@@ -165,9 +170,8 @@ class PersonOfDiary:
             chosen = sa.select(_DIARY.c.farbe).where(_DIARY.c.nr == key)
             return bool(connection.execute(chosen).scalar_one() == "紫, \\red")
 
-    def spoil(self, key: Key) -> bool:
+    def spoil(self, key: Key) -> None:
         self._set(key, bis="irgendwann")
-        return True
 
     def mails(self) -> int:
         return 0
@@ -192,8 +196,17 @@ def _utc(wall: datetime, when: Timed) -> datetime:
     return to_utc(wall, when.zone).replace(tzinfo=None)
 
 
-def _system(url: str, mapping: TableMapping) -> System:
+_REFUSING = {
+    "sqlite": "CREATE TRIGGER refusing BEFORE INSERT ON visit WHEN NEW.subject = 'hopeless' "
+    "BEGIN SELECT RAISE(ABORT, 'no such visits here'); END",
+    "postgresql": "ALTER TABLE visit ADD CHECK (subject <> 'hopeless')",
+}
+
+
+def _system(url: str, mapping: TableMapping, secret: str) -> System:
     zone, options = "Asia/Shanghai", {"url": url}
+    if secret:
+        options["password"] = secret
     return System("crm", "sql", "crm", "conformance", zone, options, mapping)
 
 
@@ -213,18 +226,29 @@ class TestSql(Suite):
         person: PersonOfVisits | PersonOfDiary
         if request.param == "visits":
             create_schema(engine)
+            with engine.begin() as connection:
+                connection.exec_driver_sql(_REFUSING[engine.dialect.name])
             mapping, person = read_mapping(read_toml(_VISITS)), PersonOfVisits(engine)
         else:
             _DIARY.create(engine)
             mapping = read_mapping(parse_toml(_DIARY_MAPPING, "diary.toml"))
             person = PersonOfDiary(engine)
         made: list[Connector] = []
+        # The server of the tests takes any password; it is to stay a secret all the same.
+        secret = SECRET if engine.dialect.name == "postgresql" else ""
 
         def connect() -> Connector:
-            made.append(plugin.connect(_system(url, mapping), Collection()))
+            made.append(plugin.connect(_system(url, mapping, secret), Collection()))
             return made[-1]
 
-        yield World(manifest=plugin.manifest, connect=connect, person=person)
+        yield World(
+            manifest=plugin.manifest,
+            connect=connect,
+            person=person,
+            hopeless=visit(title="hopeless"),
+            secret=secret,
+            lacks={} if secret else {"secrets_stay_secret": "a file has no password"},
+        )
         for connector in made:
             connector.close()
         engine.dispose()

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 from uuid import uuid4
@@ -43,8 +43,8 @@ class Person(Protocol):
         """Whether that property is still there, unharmed."""
         ...
 
-    def spoil(self, key: Key) -> bool:
-        """Make an item unreadable; whether the system lets that happen."""
+    def spoil(self, key: Key) -> None:
+        """Make an item unreadable."""
         ...
 
     def mails(self) -> int:
@@ -60,15 +60,17 @@ class Person(Protocol):
 class World:
     """One fresh, empty collection. ``connect`` gives independent clients of it.
 
-    ``intruder`` gives a client with a wrong password, where there are passwords. ``hopeless`` is
-    an appointment that the system refuses for good, where there is one. ``secret``: the
-    password or token in use. ``examples``: how many generated appointments it can bear;
-    ``many``: how many items are many.
+    ``lacks``: checks (without ``test_``) that cannot be made in this very surrounding, each with
+    its reason; what no surrounding of a connector has stands in its manifest. ``intruder`` gives a
+    client with a wrong password, where there are passwords. ``hopeless`` is an appointment that
+    the system refuses for good. ``secret``: the password or token in use. ``examples``: how many
+    generated appointments it can bear; ``many``: how many items are many.
     """
 
     manifest: Manifest
     connect: Callable[[], Connector]
     person: Person
+    lacks: Mapping[str, str] = field(default_factory=dict)
     intruder: Callable[[], Connector] | None = None
     hopeless: Appointment | None = None
     secret: str = ""

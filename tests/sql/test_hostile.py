@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import os
+import tempfile
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -26,6 +28,9 @@ from tests.sql.tables import (
     visit_columns,
     written,
 )
+
+NOBODY = 65534
+"""The uid of nobody."""
 
 HOSTILE = [
     "'; DROP TABLE visit; --",
@@ -248,10 +253,28 @@ def test_a_commit_without_an_answer_may_have_been_applied(postgres_url: str) -> 
     table.close()
 
 
-def test_a_read_only_file(tmp_path: Path) -> None:
-    if os.geteuid() == 0:
-        pytest.skip("root may write everything")
-    table = make_table(f"sqlite:///{tmp_path}/crm.db")
-    os.chmod(tmp_path / "crm.db", 0o444)
-    assert not table.connect().check().can_write
-    table.close()
+def test_a_read_only_file() -> None:
+    """As a user who may not write: root may write everything, so it takes another uid."""
+    with tempfile.TemporaryDirectory() as folder:
+        os.chmod(folder, 0o755)  # for the other uid to look into; it has no secrets
+        table = make_table(f"sqlite:///{folder}/crm.db")
+        os.chmod(f"{folder}/crm.db", 0o444)
+        connector = table.connect()
+        assert _as_nobody(lambda: not connector.check().can_write)
+        table.close()
+
+
+def _as_nobody(holds: Callable[[], bool]) -> bool:
+    """Whether it holds in a process of a user with no rights."""
+    child = os.fork()
+    if not child:
+        code = 1
+        try:
+            if os.geteuid() == 0:
+                os.setgroups([])
+                os.setgid(NOBODY)
+                os.setuid(NOBODY)
+            code = 0 if holds() else 2
+        finally:
+            os._exit(code)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0

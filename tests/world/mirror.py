@@ -22,6 +22,8 @@ from tests.world.memory import connect
 from tests.world.play import Stage
 from tests.world.remote import MemorySystem
 
+NO_DEATHS = "the mirror keeps no state that could survive: it is for plays without faults"
+
 _WINDOW = Window(START - timedelta(days=30), START + timedelta(days=365))
 
 
@@ -51,10 +53,10 @@ class Mirror:
         return self._stage.systems
 
     def kill_at(self, step: int) -> None:
-        raise NotImplementedError(f"cannot die at {step}")
+        raise AssertionError(f"{NO_DEATHS} (asked to die at {step})")
 
     def restart(self, backup: bool = False) -> None:
-        raise NotImplementedError(f"cannot restart, backup {backup}")
+        raise AssertionError(f"{NO_DEATHS} (asked to restart, backup {backup})")
 
     def records(self) -> Iterable[tuple[AppointmentId, Record]]:
         return () if self._fault == "no records" else tuple(self._records)
