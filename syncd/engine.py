@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
+from operator import attrgetter
 
 import structlog
 
@@ -19,6 +20,7 @@ from syncd.core.belong import Moment
 from syncd.core.channel import Policy
 from syncd.core.safety import Limits
 from syncd.core.state import AppointmentId, Plan
+from syncd.isolating import InHand
 from syncd.looking import Looks
 from syncd.observe import requests_of
 from syncd.pairing import Paired, pair_stored
@@ -32,6 +34,7 @@ from syncd.preparing import (
 )
 from syncd.results import BridgeResult, ChannelResult, State
 from syncd.settling import (
+    CHUNK,
     Draw,
     check,
     count_conflicts,
@@ -94,6 +97,7 @@ class Bridge:
         )
         self.looks = Looks(name, self.targets, surroundings, self._arrivals)
         self._last = surroundings.clock()
+        self.in_hand = InHand(name, surroundings.store, self.now)
         self._contacted: set[str] = set()
         self._prepared, self._fresh = False, True
 
@@ -116,6 +120,7 @@ class Bridge:
         emptied = self.looks.look(at, self._window(at), result, full=full, only=only)
         with suppress(Stopping):
             self._work(cycle, emptied, result)
+        self.in_hand.calm()
         if self._fresh:
             forget_read_otherwise(self._store, self._list())
             self._fresh = False
@@ -208,6 +213,7 @@ class Bridge:
         moment = self._moment(now)
         paired = self._pair(moment)
         ids = set(self._store.due(self.name, now)) | set(paired.births) | set(paired.dying)
+        ids -= self._store.left_alone(self.name, now)
         return draw_up(
             self._store,
             self.name,
@@ -215,6 +221,7 @@ class Bridge:
             moment,
             sorted(ids),
             paired.dying,
+            self.in_hand,
             whole=whole,
             progress=self._around.progress,
         )
@@ -245,10 +252,16 @@ class Bridge:
     ) -> Outcome | None:
         result_by_name = {channel.name: channel for channel in result.channels}
         outcome, carried = Outcome(), set[AppointmentId]()
-        for plans in draw.parts():
+        parts = (
+            part
+            for plans in draw.parts()
+            for part in self.in_hand.parts(plans, CHUNK, attrgetter("id"))
+        )
+        for plans in parts:
             if carried and (outcome.halted or self._around.stop.is_set()):
                 break
-            tasks = self._commit(cycle, plans, now)
+            with self.in_hand.work([plan.id for plan in plans]):
+                tasks = self._commit(cycle, plans, now)
             for name, count in count_conflicts(plans).items():
                 if name in result_by_name:
                     result_by_name[name].conflicts += count

@@ -235,7 +235,8 @@ def _state(
     full, projected = shown
     reads = get(settled.copy.reads, own)
     for aside in view.asides:
-        if (aside.channel, aside.slot) == place and aside.path in ((), own):
+        here = not aside.channel or (aside.channel, aside.slot) == place
+        if here and aside.path in ((), own):
             return f"is set aside until {aside.until:%Y-%m-%d %H:%M} UTC: {aside.reason}"
     question = view.agreement.open.get(agreed_path(place[1], own))
     if question is not None and place[0] in question.claims:

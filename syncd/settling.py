@@ -37,6 +37,7 @@ from syncd.core.state import (
     Present,
     Write,
 )
+from syncd.isolating import InHand
 from syncd.store import HoldState, LoggedWrite, Store
 from syncd.wording import brief
 from syncd.write import ASIDE_FOR
@@ -85,6 +86,7 @@ def draw_up(
     moment: Moment,
     ids: Sequence[AppointmentId],
     dying: Mapping[AppointmentId, Agreement],
+    in_hand: InHand,
     *,
     whole: bool = False,
     orders: Mapping[AppointmentId, Order] | None = None,
@@ -96,17 +98,18 @@ def draw_up(
     given, draw = orders or {}, Draw()
     if len(ids) > CHUNK and not whole:
         draw.packed = Packed(few=0)
-    for start in range(0, len(ids), CHUNK):
+    for part in in_hand.parts(ids, CHUNK, str):
         progress()
-        part = ids[start : start + CHUNK]
-        cases = [_prepared(case, dying, given) for case in store.cases(bridge, part, moment.now)]
-        for seeded in seed_splits(cases, policy, moment):
-            _count_moves(seeded.case, draw.moved)
-            plan = _planned(seeded, policy, moment)
-            if draw.packed is not None:
-                draw.packed.append(plan)
-                plan = _outline(plan)
-            draw.plans.append(plan)
+        with in_hand.work(part):
+            read = store.cases(bridge, part, moment.now)
+            cases = [_prepared(case, dying, given) for case in read]
+            for seeded in seed_splits(cases, policy, moment):
+                _count_moves(seeded.case, draw.moved)
+                plan = _planned(seeded, policy, moment)
+                if draw.packed is not None:
+                    draw.packed.append(plan)
+                    plan = _outline(plan)
+                draw.plans.append(plan)
     return draw
 
 

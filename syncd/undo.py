@@ -16,6 +16,7 @@ from syncd.core.model import Appointment
 from syncd.core.safety import Limits, fingerprint, refuse
 from syncd.core.state import AppointmentId, Kind, Order, Remains, Write
 from syncd.core.takeback import Entry, Takeback, take_back, takes_effect
+from syncd.isolating import InHand
 from syncd.remembered import remembered_policy
 from syncd.settling import Draw, census, digest_of, draw_up, shown_write
 from syncd.store import Approval, HistoryEntry, HoldState, Store
@@ -294,4 +295,5 @@ def _drawn(
     window = settings.daemon.window(now)
     moment = Moment(now, window.start, window.end, settings.daemon.time_zone)
     ids = sorted({*store.due(bridge.name, now), *orders})
-    return draw_up(store, bridge.name, policy, moment, ids, {}, whole=True, orders=orders)
+    in_hand = InHand(bridge.name, store, lambda: now)
+    return draw_up(store, bridge.name, policy, moment, ids, {}, in_hand, whole=True, orders=orders)

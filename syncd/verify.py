@@ -240,8 +240,8 @@ def _owed(deployment: Deployment, bridge: Bridge) -> Iterator[Difference]:
     window = deployment.settings.daemon.window(now)
     zone = deployment.settings.daemon.time_zone
     moment = Moment(now, window.start, window.end, zone, frozenset())
-    ids = sorted(store.agreement_ids(bridge.name))
-    drawn = draw_up(store, bridge.name, bridge.policy, moment, ids, {}, whole=True)
+    ids = sorted({*store.agreement_ids(bridge.name)} - store.left_alone(bridge.name, now))
+    drawn = draw_up(store, bridge.name, bridge.policy, moment, ids, {}, bridge.in_hand, whole=True)
     for plan in drawn.plans:
         for write in plan.writes:
             yield _owing(plan.id, write)

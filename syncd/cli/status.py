@@ -110,7 +110,7 @@ def _print(told: Mapping[str, Any], now: datetime) -> None:
         line(f"  until {each['until']}; then one channel tries for all")
     _print_each("unreadable: {channel} {key}: {reason}", told["unreadable"])
     for each in told["aside"][:MOST_LINES]:
-        what = f"{each['channel']} {each['field']}".rstrip()
+        what = f"{each['channel'] or 'every channel'} {each['field']}".rstrip()
         line(f"set aside: {each['appointment']} in {what}: {each['reason']}")
         line(f"  until {each['until']}, or: syncd retry {each['appointment']}")
     for each in told["holds"]:

@@ -81,7 +81,7 @@ def gather(
         waiting = Counter(bridge for bridge, *_ in store.questions())
         waiting.update(doubt.channel.partition("/")[0] for doubt in store.doubts())
         aside = Counter(
-            systems.get(f"{each.bridge}/{each.channel}", each.channel)
+            systems.get(f"{each.bridge}/{each.channel}", each.channel or each.bridge)
             for each in store.asides()
             if each.until > now
         )

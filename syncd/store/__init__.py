@@ -8,16 +8,19 @@ from syncd.store.observed import Observed
 from syncd.store.records import Aside, Doubt, HistoryEntry
 from syncd.store.stats import Levels, Stats
 from syncd.store.store import Store
+from syncd.store.watches import Former, Kept
 
 __all__ = [
     "Approval",
     "Aside",
     "ChannelState",
     "Doubt",
+    "Former",
     "Found",
     "HistoryEntry",
     "Hold",
     "HoldState",
+    "Kept",
     "Levels",
     "LoggedWrite",
     "Look",

@@ -34,7 +34,7 @@ from syncd.store.database import Database, chunks
 from syncd.store.holds import Approval, insert_approval
 from syncd.store.look import GONE, PRESENT
 from syncd.store.observed import Observed, item_of
-from syncd.store.rows import bare
+from syncd.store.rows import bare, qualified
 from syncd.store.schema import (
     DIRTY,
     agreements,
@@ -73,7 +73,18 @@ class Cases:
             select(asides.c.appointment).where(asides.c.bridge == bridge, asides.c.until <= now),
         )
         with self._database.read() as connection:
-            return sorted(connection.execute(query).scalars())
+            found = set(connection.execute(query).scalars())
+        return sorted(found - self.left_alone(bridge, now))
+
+    def left_alone(self, bridge: str, now: datetime) -> frozenset[AppointmentId]:
+        """Appointments that are set aside as a whole, in every channel."""
+        query = select(asides.c.appointment).where(
+            asides.c.bridge == bridge,
+            asides.c.channel == qualified(bridge, ""),
+            asides.c.until > now,
+        )
+        with self._database.read() as connection:
+            return frozenset(connection.execute(query).scalars())
 
     def mark_due(self, bridge: str, ids: Collection[AppointmentId], at: datetime) -> None:
         """Settle these appointments at ``at``, or earlier if that was said before."""

@@ -140,7 +140,8 @@ class Records:
         at: datetime,
         until: datetime,
     ) -> None:
-        """Leave a field of a copy alone until then; replaces what was said about it before."""
+        """Leave a field of a copy alone until then; replaces what was said about it before.
+        No field: the whole copy. No channel: the whole appointment."""
         place = {
             "bridge": bridge,
             "appointment": appointment,

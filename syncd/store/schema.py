@@ -34,7 +34,7 @@ from sqlalchemy import (
 
 from syncd.store.codec import from_micros, to_micros
 
-VERSIONS = ("0001",)
+VERSIONS = ("0001", "0002")
 """The migrations that this code knows, oldest first."""
 
 KEY_LIMIT = 2000
@@ -107,8 +107,7 @@ _Id = BigInteger().with_variant(Integer, "sqlite")
 
 
 def _partial(name: str, *columns: Column[Any], where: ColumnElement[bool]) -> None:
-    """An index of some rows. PostgreSQL is told which when its tables are made: here, its
-    dialect would be loaded by everybody, which takes 3 MB."""
+    """An index of some rows. PostgreSQL is told later: here its dialect would be loaded (3 MB)."""
     Index(name, *columns, sqlite_where=where, info={_WHERE: where})
 
 
@@ -369,4 +368,33 @@ write_log = Table(
     Column("operation", AnyText, nullable=False),
     Column("appointment", AnyText, nullable=False),
     Column("approved", Boolean, nullable=False),
+)
+
+watches = Table(
+    "watches",
+    metadata,
+    Column("channel", AnyText, primary_key=True),
+    Column("system", AnyText, nullable=False),
+    Column("calendar", AnyText, nullable=False),
+    Column("person", AnyText, nullable=False),
+    Column("address", AnyText, nullable=False),
+    Column("watch", AnyText),
+    Column("resource", AnyText, nullable=False),
+    Column("expires", Instant),
+    Column("digests", AnyText, nullable=False),  # of its secrets, which are nowhere
+    Column("act_at", Instant, nullable=False),
+    Column("told", Instant),
+    Column("failures", Integer, nullable=False),
+    Column("error", AnyText, nullable=False),
+)
+
+former_watches = Table(
+    "former_watches",
+    metadata,
+    Column("system", AnyText, primary_key=True),
+    Column("watch", AnyText, primary_key=True),
+    Column("resource", AnyText, nullable=False),
+    Column("expires", Instant, nullable=False),
+    Column("calendar", AnyText, nullable=False),
+    Column("person", AnyText, nullable=False),
 )

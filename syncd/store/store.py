@@ -4,7 +4,7 @@ Every method is one transaction. The methods are written where their subject is:
 :mod:`~syncd.store.channels`, :mod:`~syncd.store.observed`, :mod:`~syncd.store.agreements`,
 :mod:`~syncd.store.cases`, :mod:`~syncd.store.commit`, :mod:`~syncd.store.intents`,
 :mod:`~syncd.store.tombstones`, :mod:`~syncd.store.records`, :mod:`~syncd.store.holds`,
-:mod:`~syncd.store.stats`.
+:mod:`~syncd.store.stats`, :mod:`~syncd.store.watches`.
 
 A channel is the text ``bridge/name`` in arguments; inside an agreement, a case or a plan it
 is the bare name.
@@ -27,6 +27,7 @@ from syncd.store.observed import Observations
 from syncd.store.records import Records
 from syncd.store.stats import Counted
 from syncd.store.tombstones import Tombstones
+from syncd.store.watches import WatchRecords
 
 
 class Store(
@@ -40,6 +41,7 @@ class Store(
     Records,
     Holds,
     Counted,
+    WatchRecords,
 ):
     """The state of one installation. Threads share it; one process writes, others may read."""
 

@@ -79,7 +79,7 @@ def storm(seed: int, company: Company, acts: int = 40, *, faults: bool = True) -
         _birth(drawn)
     drawn.steps += [Cycle(), Cycle()]
     for _ in range(acts):
-        if drawn.random.random() < 0.15:
+        if drawn.random.random() < 0.15 or not drawn.tokens:
             _birth(drawn)
         else:
             _act(drawn)
