@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import chain
 
@@ -14,7 +15,7 @@ from syncd.core.packed import Packed
 from syncd.core.recurrence import BadRecurrence, last_end, occurrence_ids
 from syncd.core.state import Copy, Key, Version
 from syncd.errors import CursorExpired, Unavailable
-from syncd.store import ChannelState, Look, Store
+from syncd.store import KEY_LIMIT, ChannelState, Look, Store, fits
 from syncd.target import Target
 
 FULL_EVERY = timedelta(days=1)
@@ -110,13 +111,13 @@ def look_at(
         copies = Packed(chain(copies, fetched.copies)).told()
     hopeless = hopeless_of(copies, window)
     if hopeless:
-        bad = {item.key for item in hopeless}
-        copies = Packed(copy for copy in copies if copy.key not in bad).told()
+        copies = Packed(copy for copy in copies if copy.key not in hopeless).told()
+    unreadable = (*snapshot.unreadable, *fetched.unreadable, *hopeless.values())
     look = Look(
         at=at,
         copies=copies,
         gone=gone,
-        unreadable=(*snapshot.unreadable, *fetched.unreadable, *hopeless),
+        unreadable=tuple(replace(item, key=_storable(item.key)) for item in unreadable),
         cursor=snapshot.cursor,
         identity=snapshot.identity,
         complete=snapshot.complete or since is None,
@@ -140,18 +141,30 @@ def fetch_all(target: Target, keys: list[Key], retry: Retrying) -> Fetched:
     return Fetched(copies.told(), frozenset(gone), tuple(unreadable))
 
 
-def hopeless_of(copies: Sequence[Copy], window: Window) -> list[Unreadable]:
-    """The copies whose series nobody can expand: they harm only themselves."""
-    hopeless: list[Unreadable] = []
+def hopeless_of(copies: Sequence[Copy], window: Window) -> dict[Key, Unreadable]:
+    """The copies whose series nobody can expand or whose key nobody can store: they harm only
+    themselves."""
+    hopeless: dict[Key, Unreadable] = {}
     for copy in copies:
+        if not fits(copy.key):
+            reason = f"its name is longer than {KEY_LIMIT} bytes"
+            hopeless[copy.key] = Unreadable(copy.key, copy.version, reason)
+            continue
         try:
             if copy.reads.recurrence is not None:
                 last_end(copy.reads)
                 occurrence_ids(copy.reads, window.start, window.end)
         except BadRecurrence as error:
             reason = f"its series cannot be expanded: {error}"
-            hopeless.append(Unreadable(copy.key, copy.version, reason))
+            hopeless[copy.key] = Unreadable(copy.key, copy.version, reason)
     return hopeless
+
+
+def _storable(key: Key) -> Key:
+    """The key, or what is told of it if it is too long: its beginning and its digest."""
+    if fits(key):
+        return key
+    return f"{key[:200]}… {hashlib.sha256(key.encode('utf-8', 'replace')).hexdigest()}"
 
 
 def requests_of(target: Target) -> int:
@@ -166,6 +179,7 @@ def _missing(snapshot: Snapshot, known: Mapping[Key, Version | None]) -> list[Ke
     listed = {copy.key for copy in snapshot.copies}
     listed |= snapshot.unchanged | snapshot.gone
     listed |= {item.key for item in snapshot.unreadable}
+    listed |= {_storable(key) for key in listed if not fits(key)}
     return sorted(key for key in known if key not in listed)
 
 

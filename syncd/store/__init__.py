@@ -3,14 +3,16 @@
 from syncd.store.agreements import Found, OpenQuestion
 from syncd.store.channels import ChannelState
 from syncd.store.holds import Approval, Hold, HoldState, LoggedWrite
-from syncd.store.look import Look
+from syncd.store.look import Look, fits
 from syncd.store.observed import Observed
 from syncd.store.records import Aside, Doubt, HistoryEntry
+from syncd.store.schema import KEY_LIMIT
 from syncd.store.stats import Levels, Stats
 from syncd.store.store import Store
 from syncd.store.watches import Former, Kept
 
 __all__ = [
+    "KEY_LIMIT",
     "Approval",
     "Aside",
     "ChannelState",
@@ -28,4 +30,5 @@ __all__ = [
     "OpenQuestion",
     "Stats",
     "Store",
+    "fits",
 ]

@@ -86,7 +86,7 @@ def store_shown(connection: Connection, channel: str, looked: datetime | None, l
         count += _store_part(connection, channel, list(part.values()), look.at, looked)
         there |= part.keys()
     unreadable = {
-        item.key: item for item in look.unreadable if item.key not in there and _fits(item.key)
+        item.key: item for item in look.unreadable if item.key not in there and fits(item.key)
     }
     gone = set(look.gone) - there - unreadable.keys()
     known = _known_rows(connection, channel, [*unreadable, *gone])
@@ -101,7 +101,7 @@ def store_shown(connection: Connection, channel: str, looked: datetime | None, l
 def _parts(copies: Iterable[Copy], size: int = 100) -> Iterator[dict[Key, Copy]]:
     part: dict[Key, Copy] = {}
     for copy in copies:
-        if _fits(copy.key):
+        if fits(copy.key):
             part[copy.key] = copy
         if len(part) == size:
             yield part
@@ -142,8 +142,8 @@ def present_row(channel: str, copy: Copy) -> dict[str, Any]:
 COPY_SHOWN = (*_SHOWN, *COPY_COLUMNS, "uid_index")
 
 
-def _fits(key: Key) -> bool:
-    """A key that is too long for an index is left out, rather than the whole look lost."""
+def fits(key: Key) -> bool:
+    """Whether a key can be stored: one too long for an index would lose the whole look."""
     return len(key) * 4 <= KEY_LIMIT or len(key.encode("utf-8", "replace")) <= KEY_LIMIT
 
 
