@@ -12,7 +12,7 @@ from datetime import datetime
 from tenacity import Retrying
 
 from syncd.connector import Fetched
-from syncd.core.state import Copy, Intent
+from syncd.core.state import Intent
 from syncd.errors import ConnectorError
 from syncd.observe import fetch_all
 from syncd.pool import Job, Pool
@@ -54,15 +54,7 @@ def _take(
         elif copy is not None:
             store.record_fetch(target.id, at, [copy])
         elif intent.key in fetched.gone:
-            _was_there(store, intent, at)
-            store.record_fetch(target.id, at, gone=[intent.key])
-
-
-def _was_there(store: Store, intent: Intent, at: datetime) -> None:
-    """A copy that was made and is gone again was there: its end is somebody's deletion."""
-    content = intent.write.content
-    if intent.write.base is None and content is not None:
-        store.confirm(intent.id, Copy(intent.key, intent.answered, "", content), at)
+            store.record_vanished(intent.id, at)
 
 
 def _base_version(intent: Intent) -> str | None:

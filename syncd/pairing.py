@@ -13,7 +13,17 @@ from syncd.core.marks import Unpaired
 from syncd.core.pair import pair
 from syncd.core.paired import Known, Pairing, is_reborn
 from syncd.core.recurrence import starts_utc
-from syncd.core.state import Agreement, AppointmentId, Present, Seen, Settled, Tombstone
+from syncd.core.state import (
+    WHOLE,
+    Agreement,
+    AppointmentId,
+    Copy,
+    Place,
+    Present,
+    Seen,
+    Settled,
+    Tombstone,
+)
 from syncd.store import Observed, Store
 
 BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
@@ -33,15 +43,20 @@ class Paired:
 
 class LazyAgreements(Mapping[AppointmentId, Agreement]):
     """Agreements that are known to exist, each read only if somebody asks: nearly all of our
-    own copies join by their marker alone."""
+    own copies join by their marker alone. ``unborn``: those of ``ids`` that are not stored yet."""
 
-    def __init__(self, store: Store, ids: Collection[AppointmentId]) -> None:
-        self._store, self._ids = store, ids
+    def __init__(
+        self,
+        store: Store,
+        ids: Collection[AppointmentId],
+        unborn: Mapping[AppointmentId, Agreement],
+    ) -> None:
+        self._store, self._ids, self._unborn = store, ids, unborn
 
     def __getitem__(self, id: AppointmentId) -> Agreement:
         if id not in self._ids:
             raise KeyError(id)
-        return self._store.agreements([id])[id]
+        return self._unborn.get(id) or self._store.agreements([id])[id]
 
     def __contains__(self, id: object) -> bool:
         return id in self._ids
@@ -126,21 +141,44 @@ def _known(
     marked = {each.copy.marker.appointment for each in unpaired if each.copy.marker is not None}
     by_uid = {uid: frozenset(ids) for uid, ids in store.appointments_by_uid(bridge, uids).items()}
     ids = marked | {id for found in by_uid.values() for id in found}
-    named = store.exists(ids)
+    unborn = _unborn(store, bridge)
+    for id, agreement in unborn.items():
+        by_uid |= {uid: by_uid.get(uid, frozenset()) | {id} for uid in agreement.uids}
+    named = store.exists(ids) | unborn.keys()
     present = store.present(named)
     for (id, place), key in store.made(bridge).items() if named else ():
         # A copy that we made and have not seen yet has its place, whoever duplicated it since.
         if id in named:
             present.setdefault((id, place), key)
-    agreements: Mapping[AppointmentId, Agreement] = LazyAgreements(store, named)
+    agreements: Mapping[AppointmentId, Agreement] = LazyAgreements(store, named, unborn)
     if contacts:
         spanned = dict(
             store.agreements_starting_between(bridge, BEGINNING, moment.end, wires=False)
         )
-        agreements = spanned | store.agreements(named - spanned.keys())
+        agreements = spanned | unborn | store.agreements(named - spanned.keys() - unborn.keys())
     keys = {(each.channel, each.copy.key) for each in unpaired}
     stones = store.tombstones_by(bridge, uids=uids, keys=keys, ids=marked)
     return Known(agreements, by_uid, {}, present, stones, frozenset(contacts))
+
+
+def _unborn(store: Store, bridge: str) -> dict[AppointmentId, Agreement]:
+    """What has its copies already and was never settled: it would agree on what these show.
+
+    Killed before it was settled, or held for days: what is found meanwhile must not pass it by.
+    """
+    copies: dict[AppointmentId, dict[Place, Copy]] = {}
+    for item in store.unborn(bridge):
+        if item.copy is not None and item.appointment is not None:
+            copies.setdefault(item.appointment, {})[_bare(item), item.slot] = item.copy
+    found: dict[AppointmentId, Agreement] = {}
+    for id, held in copies.items():
+        whole = [copy for (_, slot), copy in held.items() if slot == WHOLE]
+        found[id] = Agreement(
+            (whole or list(held.values()))[0].reads,
+            copies={place: Settled(copy, copy.reads) for place, copy in held.items()},
+            uids=frozenset(copy.uid for copy in whole if copy.uid is not None),
+        )
+    return found
 
 
 def _met(

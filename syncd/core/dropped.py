@@ -8,6 +8,7 @@ from syncd.core.claims import Claim, setter_of
 from syncd.core.decide import Decision
 from syncd.core.model import Appointment, Value
 from syncd.core.paths import DELETED, Path, get
+from syncd.core.situation import Here
 from syncd.core.state import Agreement, ChannelName, Kind, Record
 
 DROPPED_NOTE = "occurrence dropped against edit"
@@ -78,9 +79,18 @@ def _unseen(
             for claim in decision.claims:
                 if claim.channel != drop.channel and not claim.agreed:
                     yield claim.path, claim.channel, claim.value
-    if drop.here is None:
-        return
+    if drop.here is not None:
+        for path, channel in agreed_unseen(drop.path, drop.here, agreement):
+            yield path, channel, get(agreement.appointment, path)
+
+
+def agreed_unseen(
+    drop: Path, here: Here, agreement: Agreement
+) -> Iterator[tuple[Path, ChannelName]]:
+    """The agreed values of the occurrence that ``drop`` is about, and who set them, of which the
+    copy that is dropped had not been told yet."""
     for path, setter in agreement.setters.items():
-        unseen = setter.channel != drop.channel and setter.at > drop.here.known_until
-        if unseen and path[:2] == slot and path != drop.path:
-            yield path, setter.channel, get(agreement.appointment, path)
+        if path[:2] != drop[:2] or path == drop or setter.channel == here.channel.name:
+            continue
+        if setter.at > here.known_until:
+            yield path, setter.channel

@@ -23,7 +23,8 @@ class Known:
     """What pairing may look up.
 
     ``agreements``: those that a marker, key or UID of the unpaired may lead to, and on first
-    contact those that start in the same span. ``by_uid`` and ``by_key``: the appointments of
+    contact those that start in the same span; also what copies that were paired and never
+    settled would agree on. ``by_uid`` and ``by_key``: the appointments of
     UIDs and of (channel, key). ``present``: the key that is seen at each place. ``stones``.
     ``contacts``: channels of which this is the first contact.
     """

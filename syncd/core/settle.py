@@ -23,7 +23,7 @@ from syncd.core.claims import (
 )
 from syncd.core.decide import Court, Decision
 from syncd.core.draft import Draft, own_path
-from syncd.core.dropped import edits_of_dropped
+from syncd.core.dropped import agreed_unseen, edits_of_dropped
 from syncd.core.existence import ENDED_RULE, STATUS, deletions, is_cancelling, judge, revive
 from syncd.core.model import Status
 from syncd.core.orders import bring_back, brought_back, carry_out, ordered, overruled, restoring
@@ -348,7 +348,7 @@ def _occurrences_gone(
     heres: Iterable[Here], draft: Draft, agreement: Agreement, moment: Moment
 ) -> None:
     """A single occurrence that was deleted becomes an exception of its series, unless it is over
-    or has just been edited elsewhere."""
+    or was edited elsewhere, which its copy did not show yet."""
     for here in heres:
         slot = here.place[1]
         if not here.gone or slot == WHOLE or here.place in draft.absent:
@@ -365,6 +365,7 @@ def _occurrences_gone(
             draft.records.append(Record(Kind.ABSENT, path, ENDED_RULE, claims=claims))
             continue
         edited = draft.appointment.override(slot) != agreement.appointment.override(slot)
+        edited = edited or any(agreed_unseen(path, here, agreement))
         rule = "built-in: the edit of an occurrence wins" if edited else "only claim"
         kind = Kind.CONFLICT if edited else Kind.SET
         if not edited:

@@ -22,7 +22,7 @@ from syncd.core.state import (
 )
 from syncd.store.confirm import ASSIGN, Confirmed, confirm_writes, intent_of
 from syncd.store.database import Database, chunks, upsert
-from syncd.store.look import PRESENT
+from syncd.store.look import PRESENT, Look, store_shown
 from syncd.store.rows import bare
 from syncd.store.schema import DIRTY, agreements, due, intents, observed, settled
 
@@ -174,6 +174,24 @@ class Intents:
                 entry = {"appointment": row.appointment, "bridge": row.bridge, "at": at}
                 upsert(connection, due, [entry])
         return True
+
+    def record_vanished(self, intent_id: int, at: datetime) -> None:
+        """What an accepted write left is gone at ``at``, and no look has shown it.
+
+        A copy that was made was there, so that its end is somebody's deletion. When it was
+        written it was last known to be there: the looks since have said nothing of it.
+        """
+        with self._database.write() as connection:
+            row = _intent_row(connection, intent_id)
+            if row is None:
+                return
+            intent = intent_of(row)
+            content = intent.write.content
+            if intent.write.operation is Operation.CREATE and content is not None:
+                made = Copy(intent.key, intent.answered, "", content)
+                confirm_writes(connection, [Confirmed(row, made)], intent.at)
+            shown = Look(at=at, gone=[intent.key])
+            store_shown(connection, row.channel, intent.at, shown)
 
     def fail(self, intent_id: int, *, doubtful: bool) -> None:
         """The write failed: ``doubtful`` if it may have been carried out; else it has not been."""

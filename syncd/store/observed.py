@@ -15,6 +15,7 @@ from sqlalchemy import (
     Table,
     bindparam,
     delete,
+    exists,
     func,
     literal_column,
     or_,
@@ -37,7 +38,7 @@ from syncd.store.look import (
     store_shown,
 )
 from syncd.store.rows import copy_columns, copy_of
-from syncd.store.schema import DIRTY, indexable, observed, settled
+from syncd.store.schema import DIRTY, agreements, indexable, observed, settled
 from syncd.store.state_codec import SAME
 
 Reader = Callable[[Key, Version | None, str], Copy]
@@ -130,6 +131,15 @@ class Observations:
         query = _unassigned(bridge, PRESENT, () if wires else ("wire",))
         if now is not None:
             query = query.where(or_(observed.c.parked.is_(None), observed.c.parked <= now))
+        return self._sorted(query)
+
+    def unborn(self, bridge: str) -> list[Observed]:
+        """The items, without their wire forms, of appointments that were paired and have never
+        been settled since: it was killed in between, or is held."""
+        settled_once = exists().where(agreements.c.id == observed.c.appointment)
+        query = select(*_without("wire")).where(
+            observed.c.bridge == bridge, DIRTY, observed.c.appointment.is_not(None), ~settled_once
+        )
         return self._sorted(query)
 
     def pending_gone(self, bridge: str) -> list[Observed]:
@@ -295,13 +305,17 @@ def _places(items: Iterable[tuple[str, Key]]) -> list[dict[str, Any]]:
 
 
 def _unassigned(bridge: str, state: str, without: Collection[str] = ()) -> Any:
-    columns = [literal_column("''").label(c.name) if c.name in without else c for c in observed.c]
-    return select(*columns).where(
+    return select(*_without(*without)).where(
         observed.c.bridge == bridge,
         DIRTY,
         observed.c.appointment.is_(None),
         observed.c.state == state,
     )
+
+
+def _without(*names: str) -> list[Any]:
+    """All columns, of which these are left empty."""
+    return [literal_column("''").label(c.name) if c.name in names else c for c in observed.c]
 
 
 def _reread(connection: Connection, table: Table, channel: str, read: Reader) -> int:

@@ -84,6 +84,37 @@ def test_trace_37_an_exception_made_in_a_calendar_takes_the_row_away() -> None:
     assert tuple(rows(made)) == RIDS[:3] + RIDS[4:]
 
 
+def test_trace_37_a_row_is_deleted_that_was_never_told_of_an_edit() -> None:
+    """The occurrence was moved while the rows were down: the edit wins, both are on record
+    (invariant 2)."""
+    made = settled_world("crm", "cal", "rows", visit=WEEKLY)
+    key = made.agreements[made.only].copies[("rows", RIDS[2])].copy.key
+    made.remotes["rows"].down = True
+    made.edit("cal", overrides=moved(WEEKLY, RIDS[2], at(25, 15)))
+    made.cycle()
+    made.remove("rows", key)
+    made.remotes["rows"].down = False
+    made.run(4)
+    assert tuple(rows(made)) == RIDS
+    assert rows(made)[RIDS[2]].when == at(25, 15)
+    assert override(made, "crm", RIDS[2]).values == (("when", at(25, 15)),)
+    (conflict,) = made.history(Kind.CONFLICT)
+    assert conflict.claims == (("rows", True),)
+
+
+def test_trace_37_a_row_is_deleted_that_shows_the_edit() -> None:
+    """Whoever deletes it knows of the edit: an exception."""
+    made = settled_world("crm", "cal", "rows", visit=WEEKLY)
+    key = made.agreements[made.only].copies[("rows", RIDS[2])].copy.key
+    made.edit("cal", overrides=moved(WEEKLY, RIDS[2], at(25, 15)))
+    made.run()
+    made.remove("rows", key)
+    made.run()
+    assert tuple(rows(made)) == RIDS[:2] + RIDS[3:]
+    assert override(made, "cal", RIDS[2]).deleted
+    assert not made.history(Kind.CONFLICT)
+
+
 def test_trace_37_an_edit_of_a_row_is_an_override() -> None:
     """The outcome of one visit is written in its row: only that occurrence has it."""
     made = settled_world("crm", "rows", visit=WEEKLY)
