@@ -15,6 +15,7 @@ from syncd.core.belong import (
     given,
     holds,
     in_window,
+    is_cancelled,
     is_private,
     keeps_cancelled,
     should_hold,
@@ -23,7 +24,7 @@ from syncd.core.channel import Channel, Direction, FilterMode, OnExit, Policy
 from syncd.core.claims import is_disputed
 from syncd.core.draft import agreed_path
 from syncd.core.fidelity import project
-from syncd.core.model import FIELDS, Appointment, Status, Value
+from syncd.core.model import FIELDS, Appointment, Value
 from syncd.core.paths import Path, element_paths, field_of, get, is_empty
 from syncd.core.recurrence import occurrence
 from syncd.core.state import (
@@ -288,7 +289,7 @@ def _leaving(channel: Channel, view: _View) -> str:
     agreement = view.agreement
     if agreement.deleting is not None:
         return "is to be deleted"
-    if agreement.appointment.status is Status.CANCELLED and not keeps_cancelled(channel):
+    if not keeps_cancelled(channel) and is_cancelled(agreement.appointment):
         return "is to be removed: it is cancelled"
     if holds(channel, agreement.appointment, view.policy):
         return ""
@@ -302,7 +303,7 @@ def _why_not(channel: Channel, view: _View) -> str:
     absence = agreement.absent.get((channel.name, WHOLE))
     if agreement.deleting is not None:
         return "it is being deleted"
-    if appointment.status is Status.CANCELLED and not keeps_cancelled(channel):
+    if not keeps_cancelled(channel) and is_cancelled(appointment):
         return "it is cancelled, and this channel removes what is"
     if not holds(channel, appointment, view.policy):
         return _not_held(channel, withdrawn=absence is not None and absence.reason == WITHDRAWN)

@@ -9,7 +9,7 @@ from datetime import datetime
 from syncd.core.channel import Cancelled, Channel, Filter, FilterMode, Policy, Privacy, Private
 from syncd.core.fidelity import Fidelity, project
 from syncd.core.model import Appointment, Override, Status, Visibility
-from syncd.core.recurrence import last_end, occurrences, starts_utc
+from syncd.core.recurrence import is_called_off, last_end, occurrences, starts_utc
 from syncd.core.rules import value_matches
 
 BUSY_TITLE = "Busy"
@@ -76,6 +76,13 @@ def is_private(appointment: Appointment) -> bool:
     return appointment.visibility is not _PUBLIC
 
 
+def is_cancelled(appointment: Appointment) -> bool:
+    """Whether it does not take place: as a whole, or because none of its occurrences does."""
+    if appointment.status is _CANCELLED:
+        return True
+    return bool(appointment.overrides) and is_called_off(appointment)
+
+
 def keeps_cancelled(channel: Channel) -> bool:
     """Whether a cancelled appointment keeps its copy here: always in a CRM, else as configured."""
     return channel.is_crm or (
@@ -90,7 +97,7 @@ def should_hold(
 
     ``here``: it has one that a private appointment may stay in: somebody's own, or a CRM's.
     """
-    if appointment.status is _CANCELLED and not keeps_cancelled(channel):
+    if not keeps_cancelled(channel) and is_cancelled(appointment):
         return False
     if is_private(appointment) and channel.name != born and not here:
         origin = policy.channels.get(born)

@@ -97,7 +97,7 @@ def judge(
     if not serious:
         return True
     names = {deletion.channel for deletion in serious}
-    contesting = [e for e in edits if e.channel not in names]
+    contesting = [e for e in edits if e.channel not in names and not _cancels_one(e)]
     contesting += _unseen_edits(serious, draft, policy)
     rule = policy.rules.contest(draft.before.appointment if draft.before else draft.appointment)
     outcome = weigh(rule, [d.span for d in serious], [e.span for e in contesting])
@@ -123,7 +123,11 @@ def revive(edits: Sequence[Claim], draft: Draft, policy: Policy) -> bool:
     if draft.before is None:
         return True
     setter = setter_of(draft.before, DELETING if going else STATUS)
-    unaware = [e for e in edits if e.here is not None and _unaware(e, setter, draft, policy)]
+    unaware = [
+        e
+        for e in edits
+        if e.here is not None and not _cancels_one(e) and _unaware(e, setter, draft, policy)
+    ]
     if setter is None or not unaware:
         if going:
             draft.records += [_dropped(edit) for edit in edits if edit.here is not None]
@@ -233,9 +237,17 @@ def _unseen_edits(serious: Sequence[Deletion], draft: Draft, policy: Policy) -> 
             if path[0] not in deletion.here.channel.fidelity.carries or setter.at <= known:
                 continue
             claim = on_behalf(path, draft.before)
-            if claim is not None:
+            if claim is not None and not _cancels_one(claim):
                 found.append(claim)
     return found
+
+
+def _cancels_one(claim: Claim) -> bool:
+    """Whether a claim says that a single occurrence is cancelled, which is no edit that speaks
+    for the series: so reads a row, too, in which we cancelled all of it, as an old backup has it.
+    """
+    path = claim.path
+    return path[0] == "overrides" and path[-1:] == STATUS and claim.value is Status.CANCELLED
 
 
 def _unaware(claim: Claim, setter: Setter | None, draft: Draft, policy: Policy) -> bool:

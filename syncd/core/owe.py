@@ -11,6 +11,7 @@ from syncd.core.belong import (
     given,
     holds,
     in_window,
+    is_cancelled,
     is_private,
     keeps_cancelled,
     projected,
@@ -81,8 +82,7 @@ class Owing:
         if draft.deleting is not None:
             self._remove(channel, places, DELETED)
             return
-        cancelled = draft.appointment.status is Status.CANCELLED
-        if cancelled and not keeps_cancelled(channel):
+        if not keeps_cancelled(channel) and is_cancelled(draft.appointment):
             self._remove(channel, places, CANCELLED)
             return
         stays = self.private and any(self._may_stay(channel, place) for place in places)

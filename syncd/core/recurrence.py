@@ -5,7 +5,7 @@ change of the clocks; a recurrence id is that nominal wall time, also where it d
 and the occurrence begins after the gap. ``DTSTART`` is always an instance. An override whose
 id is no instance of the series stands for nothing.
 
-``default_zone`` reads floating times and whole days. Every function here raises
+``default_zone`` reads floating times and whole days. Nearly every function here raises
 :class:`BadRecurrence`, and nothing else, where a rule or an id cannot be read or expanded.
 """
 
@@ -40,12 +40,13 @@ from syncd.core.model import (
     Override,
     Recurrence,
     RecurrenceId,
+    Status,
     Timed,
     Value,
     When,
 )
 from syncd.core.reshape import cut, remap, reslot
-from syncd.core.rrule import FIRST, BadRecurrence, canonical_rule, parse
+from syncd.core.rrule import FIRST, LAST, BadRecurrence, canonical_rule, parse
 from syncd.core.zones import UTC_ZONE
 
 __all__ = [
@@ -54,6 +55,7 @@ __all__ = [
     "cut",
     "ended",
     "has_past",
+    "is_called_off",
     "is_occurrence",
     "last_end",
     "occurrence",
@@ -139,6 +141,22 @@ def has_past(appointment: Appointment, now_utc: datetime, default_zone: str = UT
     return False
 
 
+def is_called_off(series: Appointment) -> bool:
+    """Whether nothing of a series takes place although it is not cancelled itself: each of its
+    occurrences is, or was dropped. A series of which all were dropped is merely empty; of one
+    that cannot be expanded, something may."""
+    off = {rid for rid, own in series.overrides if own.deleted or _is_cancelled(own)}
+    if series.recurrence is None or not any(_is_cancelled(own) for _, own in series.overrides):
+        return False
+    try:
+        if any(parse(text).endless for text in series.recurrence.rules):
+            return False
+        instances = ascending(series.when, series.recurrence, FIRST, LAST)
+        return all(rid_at(series.when, wall) in off for wall in instances)
+    except BadRecurrence:
+        return False
+
+
 def override_of(series: Appointment, rid: RecurrenceId, single: Appointment) -> Override:
     """What ``single`` has of its own, compared with the series' plain occurrence ``rid``.
 
@@ -190,6 +208,10 @@ def _standing_for(
     if "when" not in values:
         values["when"] = when_at(appointment.when, wall_of_rid(rid))
     return replace(appointment, recurrence=None, overrides=(), **values)
+
+
+def _is_cancelled(own: Override) -> bool:
+    return not own.deleted and ("status", Status.CANCELLED) in own.values
 
 
 def _same_instants(one: When, other: When) -> bool:

@@ -5,7 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from syncd.core.model import Recurrence, Status
+import pytest
+
+from syncd.core.model import Override, Recurrence, Status
+from syncd.core.recurrence import is_called_off
 from syncd.core.state import Kind
 from tests.core.harness import World, settled_world
 from tests.core.remote import Fault
@@ -57,3 +60,76 @@ def test_the_rows_of_the_past_outlive_a_cancelled_series() -> None:
     made.edit("crm", status=Status.CANCELLED)
     made.run()
     assert count(made)["rows"] == 3
+
+
+SERIES = replace(VISIT, recurrence=Recurrence(("FREQ=WEEKLY;COUNT=6",)))
+
+
+def _with_rows() -> World:
+    """A series, made in a calendar, of which the CRM holds six rows."""
+    made = settled_world("cal", "rows", "cal2", visit=SERIES)
+    assert count(made) == {"rows": 6, "cal": 1, "cal2": 1}
+    return made
+
+
+def test_a_series_whose_occurrences_are_all_cancelled_is_in_no_calendar() -> None:
+    """Invariant 1: cancelled row by row in the CRM. No calendar keeps a series without a single
+    occurrence; when one takes place after all, the series is back with that one."""
+    made = _with_rows()
+    *others, last = list(made.remotes["rows"].copies)
+    for key in others:
+        made.edit("rows", key, status=Status.CANCELLED)
+    made.run()
+    assert count(made) == {"rows": 6, "cal": 1, "cal2": 1}
+    made.edit("rows", last, status=Status.CANCELLED)
+    made.run()
+    assert count(made) == {"rows": 6, "cal": 0, "cal2": 0}
+    assert {each.status for each in made.all_reads("rows")} == {Status.CANCELLED}
+    made.edit("rows", last, status=Status.CONFIRMED)
+    made.run()
+    assert count(made) == {"rows": 6, "cal": 1, "cal2": 1}
+    dropped = [rid for rid, own in made.reads("cal").overrides if own.deleted]
+    assert len(dropped) == 5
+
+
+def test_a_cancelled_row_does_not_speak_for_its_series() -> None:
+    """Invariant 4: the series is deleted in a calendar while rows of it are cancelled in the CRM,
+    or already read so after an old backup. Nothing comes back, and nothing is contested."""
+    made = _with_rows()
+    for key in list(made.remotes["rows"].copies)[:3]:
+        made.edit("rows", key, status=Status.CANCELLED)
+    made.remove("cal")
+    made.run()
+    assert count(made) == {"rows": 6, "cal": 0, "cal2": 0}
+    assert {each.status for each in made.all_reads("rows")} == {Status.CANCELLED}
+    assert not made.history(Kind.CONFLICT)
+
+
+def test_another_edit_of_a_row_speaks_for_its_series() -> None:
+    made = _with_rows()
+    made.edit("rows", next(iter(made.remotes["rows"].copies)), title="搬到二楼")
+    made.remove("cal")
+    made.run()
+    assert count(made) == {"rows": 6, "cal": 1, "cal2": 1}
+
+
+OFF, GONE = Override((("status", Status.CANCELLED),)), Override(deleted=True)
+
+
+@pytest.mark.parametrize(
+    ("rule", "own", "off"),
+    [
+        ("FREQ=WEEKLY;COUNT=2", [OFF, OFF], True),
+        ("FREQ=WEEKLY;COUNT=2", [GONE, OFF], True),
+        ("FREQ=WEEKLY;COUNT=2", [GONE, GONE], False),
+        ("FREQ=WEEKLY;COUNT=2", [OFF], False),
+        ("FREQ=WEEKLY;COUNT=3", [OFF, OFF], False),
+        ("FREQ=WEEKLY", [OFF, OFF], False),
+        ("FREQ=NEVER", [OFF, OFF], False),
+    ],
+)
+def test_called_off(rule: str, own: list[Override], off: bool) -> None:
+    days = ("20260310T100000", "20260317T100000")
+    series = replace(SERIES, recurrence=Recurrence((rule,)))
+    assert is_called_off(replace(series, overrides=tuple(zip(days, own, strict=False)))) is off
+    assert not is_called_off(replace(series, recurrence=None))
