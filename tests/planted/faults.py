@@ -24,14 +24,14 @@ FAULTS = (
     ),
     Fault(
         "syncd/core/situation.py",
-        "path: value for path, value in here.changes.items() if not _ours(path, value, intents)",
-        "path: value for path, value in here.changes.items()",
+        "    _set_apart_ours(here, intents)\n    left",
+        "    left",
         "our own half-recorded write is taken for a person's",
     ),
     Fault(
         "syncd/core/situation.py",
-        "and (intent.write.base is None or path in intent.write.paths)\n",
-        "",
+        " or (write.base is not None and path not in write.paths):",
+        ":",
         "who goes back to what a stale write had left alone is not heard",
     ),
     Fault(
@@ -210,8 +210,8 @@ FAULTS = (
     ),
     Fault(
         "syncd/core/settle.py",
-        "    _occurrences_gone(heres, draft, agreement, moment)\n    return draft",
-        "    return draft",
+        "        _occurrences_gone(heres, draft, agreement, moment)\n",
+        "        pass\n",
         "a deleted row is no exception of its series",
     ),
     Fault(
@@ -240,7 +240,7 @@ FAULTS = (
     ),
     Fault(
         "syncd/core/pair.py",
-        "            if same or (channel, copy.key) in stone.keys:\n",
+        "            if same or stone.id in names:\n",
         "            if False:\n",
         "a deleted event that a phone puts back lives again",
     ),
