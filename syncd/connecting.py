@@ -10,7 +10,7 @@ import structlog
 from syncd import metrics
 from syncd.breakers import Breakers, Resting
 from syncd.config import BridgeSettings, ChannelSettings, Settings
-from syncd.connector import Connector, Counts, Plugin
+from syncd.connector import Collection, Connector, Counts, Plugin
 from syncd.core.channel import Policy
 from syncd.core.fidelity import Fidelity
 from syncd.errors import ConnectorError
@@ -59,6 +59,12 @@ class Connections:
             if isinstance(connector, Counts):
                 self._counting.append(connector)
         return self._connectors[place]
+
+    def spare(self, system: str, collection: Collection) -> Connector:
+        """Another connector, for a collection that no channel need have; whoever asked closes
+        it. Raises ``ConfigError``."""
+        told = self._settings.system(system, self._store.installation)
+        return self._plugins[told.connector].connect(told, collection)
 
     def reach(self, bridge: BridgeSettings, pool: Pool, breakers: Breakers) -> Reached:
         """What the channels carry, as they say or as they said last. Each is asked until it has

@@ -96,6 +96,9 @@ class System:
     mapping: TableMapping | None = None
     folder: str = ""
     """The configuration's folder, to which relative paths belong."""
+    tokens: str = ""
+    """The folder (0700, there once ``syncd auth`` ran) for what a sign-in brought: one file each,
+    0600, replaced by rename, read anew when it fails: ``syncd auth`` runs beside the daemon."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ from syncd import log as logs
 from syncd import metrics, plugins
 from syncd.config import BridgeSettings, Settings, load
 from syncd.deployment import Deployment, now_utc
+from syncd.doorbell import Doorbell
 from syncd.errors import ConfigError
 from syncd.heartbeat import Heartbeat
 from syncd.lock import Busy, StoreLock
@@ -33,6 +34,9 @@ RETRY_FIRST = timedelta(seconds=30)
 
 SHORTEST_WAIT = 0.05
 """Seconds between two rounds, however long the last one took."""
+
+GATHERED = 0.25
+"""Seconds that pass between the first ring and the round that answers it: a burst is one."""
 
 TIDY_EVERY = 3600.0
 """Seconds after which what is too old to matter is forgotten."""
@@ -59,6 +63,7 @@ class Daemon:
         self._tidied = float("-inf")
         self._pulse = Pulse()
         self._manager = Systemd(os.environ)
+        self._bell = Doorbell(self._wake.set)
         self._heart = Heartbeat(self._pulse, self._manager, time.monotonic)
 
     def run(self) -> None:
@@ -77,7 +82,8 @@ class Daemon:
         returned."""
         settings = deployment.settings
         told = closing(Notifier(settings, deployment.store))
-        with deployment, self._beside(deployment, self._pulse), told as notifier:
+        # The doors close last: what is told while requests are waited for is not lost.
+        with self._beside(deployment, self._pulse), deployment, told as notifier:
             self._pulse.configured([b.name for b in settings.bridges], settings.systems)
             self._manager.ready(self._status())
             log.info("started", state="running")
@@ -98,8 +104,10 @@ class Daemon:
         fault = self._guarded(lock.keep)
         if not fault:
             bridges = deployment.settings.bridges
-            steps = [*(partial(self._poll, deployment, bridge) for bridge in bridges)]
-            faults = [self._guarded(step) for step in (*steps, partial(self._tidy, deployment))]
+            polls = (partial(self._poll, deployment, bridge) for bridge in bridges)
+            tidy = partial(self._tidy, deployment)
+            steps: list[Callable[[], object]] = [deployment.hear, *polls, tidy]
+            faults = [self._guarded(step) for step in steps]
             fault = next(filter(None, faults), "")
         self._manager.status(self._status())
         return fault
@@ -133,7 +141,7 @@ class Daemon:
             self._tidied = time.monotonic()
 
     def _wait(self, deployment: Deployment) -> None:
-        """Until a channel's turn comes, or a signal."""
+        """Until a channel's turn comes, somebody rings, or a signal."""
         until = time.monotonic() + max(SHORTEST_WAIT, deployment.next_turn().total_seconds())
         while not self._wake.is_set():
             self._heart.beat()
@@ -142,6 +150,7 @@ class Daemon:
                 return
             self._wake.wait(min(left, self._heart.every))
         self._wake.clear()
+        self._stop.wait(GATHERED)
 
     def _deployed(self, settings: Settings, store: Store) -> Deployment:
         """The deployment of a configuration. Raises ``ConfigError`` if a connector refuses its
@@ -153,6 +162,7 @@ class Daemon:
             retry_first=RETRY_FIRST,
             beat=self._heart.beat,
             fares=self._pulse.system,
+            bell=self._bell,
         )
         try:
             deployment.connect()
@@ -183,6 +193,7 @@ class Daemon:
             self._manager.ready(self._status())
             return None
         fresh.inherit(before)
+        self._guarded(partial(before.leave, fresh))
         for warning in settings.warnings:
             log.warning("configuration", reason=warning)
         self._pulse.reloaded()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from random import SystemRandom
@@ -18,8 +18,9 @@ from syncd.breakers import CIRCUIT, Breakers, encode
 from syncd.checking import Checked, Told, check
 from syncd.config import BridgeSettings, Mode, Settings
 from syncd.connecting import Connections, Reached
-from syncd.connector import Expires, Plugin
+from syncd.connector import Expires, Plugin, Receives
 from syncd.core.safety import Limits
+from syncd.doorbell import Doorbell
 from syncd.engine import Bridge
 from syncd.former import with_former_addresses
 from syncd.plans import Plans
@@ -29,6 +30,7 @@ from syncd.schedule import Circuit
 from syncd.store import Store
 from syncd.surroundings import Stopping, Surroundings
 from syncd.turns import Turns
+from syncd.watching import Watching, WatchState
 
 MOST_CYCLES = 12
 """``sync`` gives up after so many cycles; what is still owed then is said."""
@@ -71,6 +73,7 @@ class Deployment:
         retry_first: timedelta = timedelta(seconds=1),
         beat: Callable[[], None] = lambda: None,
         fares: Callable[[str, Circuit], None] = lambda _system, _circuit: None,
+        bell: Doorbell | None = None,
     ) -> None:
         self.settings, self.store = settings, store
         self._people = with_former_addresses(store, settings.people)
@@ -97,9 +100,15 @@ class Deployment:
             stop=stop,
             retry_first=retry_first,
         )
-        self._turns = Turns(settings.daemon.bounds, SystemRandom().random)
+        dice, webhooks = SystemRandom().random, settings.daemon.webhooks
+        net = webhooks.poll_interval if webhooks is not None else timedelta(0)
+        spacing = webhooks.spacing if webhooks is not None else None
+        self._turns = Turns(settings.daemon.bounds, dice, net, spacing)
+        self.bell = bell or Doorbell()
+        self._watching = Watching(settings, connections, self._around, self.bell, dice)
         self._bridges: dict[str, tuple[Bridge, Reached]] = {}
         self._steady: frozenset[str] = frozenset()
+        self._seen: frozenset[str] = frozenset()
 
     @property
     def around(self) -> Surroundings:
@@ -115,6 +124,7 @@ class Deployment:
     def close(self) -> None:
         """Let go of everything but the store, which was passed in."""
         self._around.pool.close()
+        self._watching.close()
         self._connections.close()
 
     def bridges(self, name: str | None = None) -> Iterator[Bridge]:
@@ -149,8 +159,21 @@ class Deployment:
             for id, each in channels.items()
             if each.system in systems and id in known and known[id].collection == each.collection
         )
+        self._seen = _seen_in(bridge for bridge, _ in before._bridges.values()) & self._steady
         self._turns.inherit(before._turns, self._steady)
         self._around.breakers.inherit(before._around.breakers, systems)
+        self._watching.inherit(before._watching, systems)
+
+    def leave(self, after: Deployment) -> None:
+        """Before the deployment ``after`` takes over: end what only this one can still end."""
+        self._watching.leave(self.settings.systems.keys() - after.settings.systems.keys())
+
+    def hear(self) -> None:
+        """Keep the watches; whoever has rung since the last time is looked at soon."""
+        now = self._around.clock()
+        rung = self._watching.keep(now)
+        self._turns.tell_of(self._watching.trusted(now), now)
+        self._turns.rung(rung, now)
 
     def poll(self, settings: BridgeSettings) -> BridgeResult | None:
         """One cycle of a bridge that looks only at the channels whose turn it is; ``None`` if
@@ -166,14 +189,16 @@ class Deployment:
             written += [c.name for c in result.channels if c.created or c.updated or c.deleted]
         finally:
             # Also of a cycle that failed: it is tried again at its next turn, not at once.
-            self._turns.went(bridge.name, bridge.targets, bridge.looks.seen, written, now)
+            seen = bridge.looks.seen
+            untold = self._turns.went(bridge.name, bridge.targets, seen, written, now)
+            self._watching.doubt(untold)
         return result
 
     def next_turn(self) -> timedelta:
         """How long until a channel's turn comes; at most the usual interval."""
         usual, now = self.settings.daemon.poll_interval, self._around.clock()
-        coming = self._turns.next(now)
-        return usual if coming is None else min(usual, coming - now)
+        coming = filter(None, (self._turns.next(now), self._watching.next(now)))
+        return min([usual, *(at - now for at in coming)])
 
     def plans(self, name: str | None = None) -> dict[str, Plans]:
         """What the next cycle would do, by bridge. Writes nothing to any remote."""
@@ -193,6 +218,19 @@ class Deployment:
             if expires is not None:
                 system = systems[place]
                 found[system] = min(expires, found.get(system, expires))
+        return found
+
+    def watches(self) -> Mapping[tuple[str, WatchState], int]:
+        """How many watches each system has, by state. Asks nobody."""
+        return self._watching.counts()
+
+    def receivers(self) -> dict[str, Receives]:
+        """By system, who reads what it tells of; of those that tell."""
+        found: dict[str, Receives] = {}
+        for name, system in self.settings.systems.items():
+            plugin = self._plugins[system.connector]
+            if isinstance(plugin, Receives):
+                found[name] = plugin
         return found
 
     def tidy(self) -> None:
@@ -302,8 +340,21 @@ class Deployment:
             configured=[channel.name for channel in settings.channels],
             steady=self._steady,
         )
+        # Else nothing would be written to the others before their next turns.
+        seen = self._seen if known is None else _seen_in([known[0]])
+        bridge.looks.dark -= {name for name, target in bridge.targets.items() if target.id in seen}
         self._bridges[settings.name] = bridge, reached
         return bridge
+
+
+def _seen_in(bridges: Iterable[Bridge]) -> frozenset[str]:
+    """The channels (ids) that were seen when they were last tried."""
+    return frozenset(
+        target.id
+        for bridge in bridges
+        for name, target in bridge.targets.items()
+        if name not in bridge.looks.dark
+    )
 
 
 def _add(total: BridgeResult, cycle: BridgeResult) -> None:

@@ -53,6 +53,9 @@ _SECRET_KEY = re.compile(
     r"pass|secret|token|credential|authori[sz]|cookie|api_?key|private_key|pin\b|otp", re.IGNORECASE
 )
 _SHORTEST_SECRET = 4
+_LONG_SECRET = 100
+_SHORTEST_PIECE = 20
+_PIECES = re.compile(r"[\s\"',]+|\\[nr]")
 _MOST_CAUSES = 8
 
 _PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = (
@@ -238,15 +241,23 @@ def _worth_a_line(record: logging.LogRecord) -> bool:
 
 
 def _parts(secret: str) -> Iterator[str]:
-    """A secret as it is and as URLs quote it; of a URL the password in it, likewise."""
+    """A secret as it is and as URLs quote it; of a URL the password in it, of a key or a file of
+    keys its long lines and words, likewise: an error may quote a piece of it."""
     yield secret
     yield quote(secret, safe="")
+    if len(secret) >= _LONG_SECRET:
+        yield from (each for each in _PIECES.split(secret) if _is_key(each))
     try:
         password = urlsplit(secret).password or ""
     except ValueError:
         return
     yield password
     yield unquote(password)
+
+
+def _is_key(piece: str) -> bool:
+    """Whether a piece of a long secret is one itself, not a word around it or an address."""
+    return len(piece) >= _SHORTEST_PIECE and "://" not in piece and not piece.startswith("---")
 
 
 def _raised(exc_info: object) -> BaseException | None:

@@ -79,6 +79,12 @@ _REQUESTS = Counter(
 _ERRORS = Counter(
     "syncd_errors", "Errors of systems by class.", ("system", "error"), registry=registry
 )
+_NOTIFIED = Counter(
+    "syncd_notifications",
+    "What systems told of, by what became of it.",
+    ("system", "outcome"),
+    registry=registry,
+)
 
 _ABOUT: dict[Counter | Histogram, str] = {
     _CYCLES: "bridge",
@@ -89,6 +95,7 @@ _ABOUT: dict[Counter | Histogram, str] = {
     _CONFLICTS: "channel",
     _REQUESTS: "system",
     _ERRORS: "system",
+    _NOTIFIED: "system",
 }
 """What the first labels of a metric name."""
 
@@ -145,6 +152,11 @@ def arrived(channel: str, seconds: float) -> None:
 def failed(system: str, error: Exception) -> None:
     """A look, a fetch or a write ended with this error."""
     _of(_ERRORS, system, type(error).__name__).inc()
+
+
+def notified(system: str, outcome: str) -> None:
+    """Somebody has told us something of ``system``."""
+    _of(_NOTIFIED, system, outcome).inc()
 
 
 def keep(channels: Collection[str], systems: Collection[str]) -> None:

@@ -65,6 +65,10 @@ class Pool(Protocol):
         """Run all jobs and give each one's index and result as soon as it ends."""
         ...
 
+    def begin(self, job: Job[T]) -> Begun[T]:
+        """Run a job beside everything else; who began it asks now and then how it went."""
+        ...
+
     def close(self) -> None:
         """End the threads; jobs under way are finished."""
         ...
@@ -82,6 +86,13 @@ class SerialPool:
         for index, job in enumerate(jobs):
             attempt: Callable[[], T | ConnectorError] = partial(_attempt, job)
             yield index, attempt()
+
+    def begin(self, job: Job[T]) -> Begun[T]:
+        """Run it at once."""
+        ended: SimpleQueue[_Ended[T]] = SimpleQueue()
+        result: T | ConnectorError = _attempt(job)
+        ended.put((_Item(0, job, ended), result))
+        return Begun(ended)
 
     def close(self) -> None:
         """Nothing to end."""
@@ -105,6 +116,23 @@ class _Bug:
 
 
 _Ended: TypeAlias = "tuple[_Item[T], T | ConnectorError | _Bug]"
+
+
+class Begun(Generic[T]):
+    """A job that nobody waits for."""
+
+    def __init__(self, ended: SimpleQueue[_Ended[T]]) -> None:
+        self._ended = ended
+
+    def result(self) -> T | ConnectorError | None:
+        """How it ended, told once; ``None`` while it is under way. A bug is raised."""
+        try:
+            _, result = self._ended.get_nowait()
+        except Empty:
+            return None
+        if isinstance(result, _Bug):
+            raise result.error
+        return result
 
 
 class _Lane:
@@ -181,6 +209,12 @@ class ThreadPool:
                 item.dropped = True
         for index, item in items.items():
             yield index, Stopped(maybe_applied=item.began)
+
+    def begin(self, job: Job[T]) -> Begun[T]:
+        """Run a job as soon as its system has a thread for it."""
+        ended: SimpleQueue[_Ended[T]] = SimpleQueue()
+        self._line_up([_Item(0, job, ended)])
+        return Begun(ended)
 
     def close(self) -> None:
         """End the threads; jobs under way are finished, waiting ones are dropped."""

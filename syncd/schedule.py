@@ -79,6 +79,12 @@ def sooner(rhythm: Rhythm, bounds: Bounds, now: datetime) -> Rhythm:
     return replace(rhythm, due=min(rhythm.due, now + bounds.fastest))
 
 
+def called(rhythm: Rhythm, spacing: timedelta, now: datetime) -> Rhythm:
+    """The channel is due as soon as its last look was ``spacing`` ago: somebody tells, say, that
+    it has changed."""
+    return replace(rhythm, due=min(rhythm.due, max(now, rhythm.since + spacing)))
+
+
 class Flow(StrEnum):
     """Whether a system is asked.
 

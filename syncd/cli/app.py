@@ -18,6 +18,7 @@ from syncd import verify as verifying
 from syncd.cli import backup as told_backup
 from syncd.cli import console, show
 from syncd.cli.answers import conflicts, resolve
+from syncd.cli.auth import sign_in
 from syncd.cli.check import health
 from syncd.cli.notify import tried
 from syncd.cli.opening import (
@@ -94,6 +95,19 @@ def check(
 
 
 @app.command()
+def auth(
+    system: Annotated[str, typer.Argument(help="Its name in the configuration.")],
+    no_browser: Annotated[
+        bool, typer.Option("--no-browser", help="Sign in on another machine.")
+    ] = False,
+    config: Config = None,
+    json: Json = False,
+) -> None:
+    """Sign in to a system as a person, where its connector needs that. Shows no token."""
+    sign_in(read_settings(config), system, browser=not no_browser, json=json)
+
+
+@app.command()
 def plan(
     config: Config = None,
     bridge: BridgeName = None,
@@ -125,10 +139,10 @@ def sync(config: Config = None, bridge: BridgeName = None, json: Json = False) -
 @app.command()
 def run(config: Config = None, json: Json = False) -> None:
     """The daemon: polls every system until SIGTERM; SIGHUP reads the configuration again."""
-    from syncd.web import pages
+    from syncd.web import doors
 
     read_settings(config, daemon=True)
-    Daemon(config_path(config), beside=pages).run()
+    Daemon(config_path(config), beside=doors).run()
     if any(thread.name.startswith(THREADS) for thread in threading.enumerate()):
         # A server that hangs has a thread that Python would wait for; all is stored and closed.
         sys.stdout.flush()

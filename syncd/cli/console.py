@@ -29,6 +29,11 @@ def line(*parts: str | tuple[str, str]) -> None:
     _console(error=False).print(Text.assemble(*parts))
 
 
+def aside(text: str) -> None:
+    """One line for whoever sits there, on the error stream: the output is for a program."""
+    _console(error=True).print(Text(text))
+
+
 def rows(columns: Sequence[Column], cells: Sequence[Sequence[str | Text]]) -> None:
     """A table, unless it has no rows."""
     if cells:

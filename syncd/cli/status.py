@@ -14,7 +14,7 @@ from syncd.cli.tables import Column
 from syncd.config import Settings
 from syncd.core.paths import path_text
 from syncd.results import Exit
-from syncd.store import Store
+from syncd.store import Kept, Store
 
 
 def status(settings: Settings, store: Store, now: datetime, json: bool) -> Exit:
@@ -33,6 +33,7 @@ def status(settings: Settings, store: Store, now: datetime, json: bool) -> Exit:
 
 def _told(settings: Settings, store: Store, now: datetime) -> dict[str, Any]:
     channels, broken = [], []
+    watches = {each.channel: each for each in store.watches()}
     copies = store.stats().copies
     for bridge in settings.bridges:
         for channel in bridge.channels:
@@ -48,6 +49,7 @@ def _told(settings: Settings, store: Store, now: datetime) -> dict[str, Any]:
                     "looked": looked.isoformat(timespec="seconds") if looked else None,
                     "failures": state.failures if state else 0,
                     "error": state.error if state and state.failures else "",
+                    "watch": _watch(watches.get(id), now),
                 }
             )
             broken += [
@@ -65,6 +67,19 @@ def _told(settings: Settings, store: Store, now: datetime) -> dict[str, Any]:
         "conflicts": sum(1 for _ in inbox.items(store)),
         "paused": bool(store.meta_get("writing-stopped")),
         "paused_bridges": paused,
+    }
+
+
+def _watch(kept: Kept | None, now: datetime) -> dict[str, str | None] | None:
+    """How a channel is told of, ``None`` for one that is only polled."""
+    if kept is None:
+        return None
+    open = kept.watch if kept.is_open(now) else None
+    return {
+        "state": "failing" if kept.failures else "open" if open is not None else "missing",
+        "expires": open.expires.isoformat(timespec="seconds") if open is not None else None,
+        "told": kept.told.isoformat(timespec="seconds") if kept.told else None,
+        "error": kept.error,
     }
 
 
@@ -104,7 +119,20 @@ def _print(told: Mapping[str, Any], now: datetime) -> None:
         Column("last look"),
         Column("error", wraps=True),
     ]
-    rows(columns, [_cells(row, now) for row in told["channels"]])
+    cells = [_cells(row, now) for row in told["channels"]]
+    if any(row["watch"] for row in told["channels"]):
+        columns.insert(-1, Column("told", drop=1))
+        for row, shown in zip(told["channels"], cells, strict=True):
+            shown.insert(-1, _ago(row["watch"]["told"], now) if row["watch"] else "")
+    rows(columns, cells)
+    _print_each(
+        "not told of, polled instead: {bridge}/{channel}: {reason}",
+        [
+            {**row, "reason": row["watch"]["error"]}
+            for row in told["channels"]
+            if row["watch"] and row["watch"]["state"] == "failing"
+        ],
+    )
     for each in told["systems"]:
         line(f"left alone: {each['system']} ({each['state']}): {each['error']}")
         line(f"  until {each['until']}; then one channel tries for all")

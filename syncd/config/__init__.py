@@ -18,6 +18,7 @@ from syncd.config.settings import (
     Settings,
     SystemSettings,
     Topic,
+    Webhooks,
 )
 from syncd.config.template import template
 from syncd.problems import ConfigErrors
@@ -37,6 +38,7 @@ __all__ = [
     "Settings",
     "SystemSettings",
     "Topic",
+    "Webhooks",
     "find_config",
     "load",
     "template",

@@ -10,10 +10,11 @@ from pathlib import Path
 
 from syncd.config.bridges import BridgeReader
 from syncd.config.notify import read_notify
-from syncd.config.places import state_url
+from syncd.config.places import state_url, tokens_folder
 from syncd.config.schema import ConfigTable, DaemonTable, PeopleTable
 from syncd.config.settings import DaemonSettings, Settings
 from syncd.config.systems import SystemReader
+from syncd.config.webhooks import read_webhooks
 from syncd.connector import Manifest
 from syncd.core.zones import zone_info
 from syncd.errors import ConfigError
@@ -98,6 +99,8 @@ def _daemon(
         timeout=table.timeout,
         workers=table.workers,
         listen=table.listen,
+        tokens=tokens_folder(table.tokens, state.reveal(), folder),
+        webhooks=read_webhooks(table, source, problems),
         log_format=table.log.format,
         log_level=table.log.level,
     )

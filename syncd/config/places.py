@@ -64,6 +64,15 @@ def state_url(text: str, folder: Path) -> tuple[str, str]:
     return absolute.render_as_string(hide_password=False), warning
 
 
+def tokens_folder(given: str, state: str, folder: Path) -> str:
+    """Where what sign-ins brought is kept: the folder ``given``, else ``tokens`` beside a SQLite
+    state (``state``: its URL, absolute), else beside the configuration."""
+    if given:
+        return str(folder / given)
+    database = make_url(state).database if state.startswith("sqlite:") else None
+    return str((Path(database).parent if database else folder) / "tokens")
+
+
 def named_file(name: str, kind: str, folder: Path) -> tuple[TomlFile, bool]:
     """The mapping or rule set called ``name``, and whether it is one that syncd ships.
 

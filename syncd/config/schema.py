@@ -96,6 +96,15 @@ class LogTable(Table):
     level: Annotated[LogLevel, choice(LogLevel)] = LogLevel.INFO
 
 
+class WebhooksTable(Table):
+    """``[daemon.webhooks]``: where systems that tell of changes reach the daemon."""
+
+    url: str = Field(min_length=1, description='url = "https://syncd.example.com/hooks/"')
+    listen: Listen = Address("127.0.0.1", 9465)
+    poll_interval: Interval | None = None
+    spacing: Interval = timedelta(seconds=1)
+
+
 class DaemonTable(Table):
     """``[daemon]``."""
 
@@ -108,6 +117,8 @@ class DaemonTable(Table):
     timeout: Interval | None = None
     workers: int = Field(default=32, ge=1, le=256)
     listen: Listen = Address("127.0.0.1", 8480)
+    webhooks: WebhooksTable | None = None
+    tokens: str = ""
     log: LogTable = LogTable()
 
 

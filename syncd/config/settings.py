@@ -84,13 +84,26 @@ class Language(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Webhooks:
+    """``[daemon.webhooks]``. ``url``: where vendors reach us, ends in ``/``; ``listen``: where
+    what they tell arrives. ``poll_interval``: how often a channel is looked at that is told of;
+    ``spacing``: how long at least from one look that was told of to the next."""
+
+    url: str
+    listen: Address
+    poll_interval: timedelta
+    spacing: timedelta
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DaemonSettings:
     """``[daemon]``.
 
     ``state``: the store's URL, absolute (it may hold a password). ``bounds``: how often channels
     are looked at. ``past`` and ``future``: how far the window reaches from now. ``timeout``: of
     one request, ``None`` for that of each connector. ``workers``: threads for I/O.
-    ``listen``: of the health and metrics pages, ``None`` if there are none.
+    ``listen``: of the health and metrics pages, ``None`` if there are none. ``webhooks``:
+    ``None`` if nobody tells us anything. ``tokens``: the folder of what sign-ins brought.
     """
 
     state: Secret
@@ -101,6 +114,8 @@ class DaemonSettings:
     timeout: timedelta | None
     workers: int
     listen: Address | None
+    tokens: str
+    webhooks: Webhooks | None = None
     log_format: LogFormat
     log_level: LogLevel
 
@@ -124,7 +139,7 @@ class SystemSettings:
     options: Mapping[str, Option] = field(default_factory=dict, repr=False)
     mapping: TableMapping | None = None
 
-    def system(self, installation: str, time_zone: str, folder: str) -> System:
+    def system(self, installation: str, time_zone: str, folder: str, tokens: str) -> System:
         """What the connector is given, secrets revealed: for connecting only."""
         return System(
             name=self.name,
@@ -135,6 +150,7 @@ class SystemSettings:
             options={key: _revealed(value) for key, value in self.options.items()},
             mapping=self.mapping,
             folder=folder,
+            tokens=tokens,
         )
 
     @property
@@ -265,7 +281,8 @@ class Settings:
 
     def system(self, name: str, installation: str) -> System:
         """What the connector of the system ``name`` is given; ``KeyError`` if there is none."""
-        return self.systems[name].system(installation, self.daemon.time_zone, self.folder)
+        daemon = self.daemon
+        return self.systems[name].system(installation, daemon.time_zone, self.folder, daemon.tokens)
 
     def is_outdated(self, now: datetime) -> bool:
         """Whether somebody has left since it was read (``now`` is aware)."""

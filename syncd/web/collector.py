@@ -13,6 +13,7 @@ from syncd.breakers import Breakers
 from syncd.pulse import Snapshot
 from syncd.schedule import Flow
 from syncd.store import Levels
+from syncd.watching import WatchState
 from syncd.web.sources import Sources
 
 _CHANNEL = ("bridge", "channel")
@@ -36,6 +37,7 @@ class Page(Collector):
             "system",
             {name: at.timestamp() for name, at in self._sources.expiries().items()},
         )
+        yield _of_watches(self._sources.watches())
         try:
             levels = self._sources.store.levels()
         except SQLAlchemyError:
@@ -68,6 +70,17 @@ def _of_systems(systems: frozenset[str], breakers: Breakers) -> Metric:
         for each in Flow:
             flows.add_metric((name, each.value), float(each is flow))
     return flows
+
+
+def _of_watches(counts: Mapping[tuple[str, WatchState], int]) -> Metric:
+    watches = GaugeMetricFamily(
+        "syncd_watches",
+        "Channels that a system is asked to tell of: trusted, open, failing or missing.",
+        labels=("system", "state"),
+    )
+    for (system, state), count in sorted(counts.items()):
+        watches.add_metric((system, state.value), count)
+    return watches
 
 
 def _of_channels(levels: Levels, channels: frozenset[str]) -> Iterator[Metric]:

@@ -1,7 +1,7 @@
 """A small HTTP server in threads of its own: it answers also while the loop is busy or stuck.
 
-It is bounded: so many connections at a time, so many seconds each, no bodies, GET and HEAD only.
-Nobody's address and no request is logged.
+It is bounded by its site: so many connections at a time, so many seconds each, so many bytes of
+body, a few methods. Nobody's address and no request is logged.
 """
 
 from __future__ import annotations
@@ -20,17 +20,12 @@ from typing import Any
 import structlog
 
 from syncd.values import Address
-from syncd.web.pages import TEXT, Answer, answer
-from syncd.web.sources import Sources
+from syncd.web.site import TEXT, Answer, Request, Site
 
-MOST_CONNECTIONS = 16
-"""When one more comes, the oldest ends: a probe is answered, whoever holds lines open."""
+MOST_LINE = 256
+"""Bytes of a line between the pieces of a body."""
 
-MOST_THREADS = 2 * MOST_CONNECTIONS
-"""Beyond it a connection is ended unanswered: threads whose lines were ended are still at work."""
-
-MOST_SECONDS = 10.0
-"""The longest that a connection lasts, from its first byte to its last."""
+_HEX = frozenset(b"0123456789abcdefABCDEF")
 
 LOOK_EVERY = 0.5
 """Seconds after which old connections are looked for."""
@@ -39,25 +34,26 @@ log = structlog.get_logger("syncd.web")
 
 
 @contextmanager
-def serve(listen: Address | None, sources: Sources) -> Iterator[None]:
-    """Serve the pages until the block ends; ``None`` serves nothing.
+def serve(listen: Address | None, site: Site, what: str) -> Iterator[None]:
+    """Serve ``site`` until the block ends; ``None`` serves nothing. ``what`` it is called in the
+    log.
 
-    An address that cannot be had is said in the log, and the block goes on without pages.
+    An address that cannot be had is said in the log, and the block goes on without the site.
     """
     if listen is None:
         yield
         return
     try:
-        server = Server(listen, sources)
+        server = Server(listen, site, what)
     except OSError as error:
         reason = error.strerror or type(error).__name__
-        log.error("pages not served", listen=_told(listen), reason=reason)
+        log.error(f"{what} not served", listen=_told(listen), reason=reason)
         yield
         return
     thread = threading.Thread(target=server.serve_forever, args=(LOOK_EVERY,), name="syncd-web")
     thread.daemon = True
     thread.start()
-    log.info("pages served", listen=_told(Address(listen.host, server.server_address[1])))
+    log.info(f"{what} served", listen=_told(Address(listen.host, server.server_address[1])))
     try:
         yield
     finally:
@@ -74,10 +70,10 @@ class Server(socketserver.ThreadingMixIn, socketserver.TCPServer):
     block_on_close = False
     request_queue_size = 64
 
-    def __init__(self, listen: Address, sources: Sources) -> None:
-        self.sources, self.began = sources, time.monotonic()
+    def __init__(self, listen: Address, site: Site, what: str) -> None:
+        self.site, self.bounds, self.what = site, site.bounds, what
         self._open: dict[socket.socket, float] = {}
-        self._lock, self._turn = threading.Lock(), threading.Lock()
+        self._lock = threading.Lock()
         self._busy = 0
         if ":" in listen.host:
             self.address_family = socket.AF_INET6
@@ -86,9 +82,10 @@ class Server(socketserver.ThreadingMixIn, socketserver.TCPServer):
     def process_request(self, request: Any, client_address: object) -> None:
         """Answer in a thread; the oldest connection makes way where there are too many."""
         with self._lock:
-            full = self._busy >= MOST_THREADS
+            full = self._busy >= self.bounds.threads
             self._busy += not full
-            oldest = next(iter(self._open)) if len(self._open) >= MOST_CONNECTIONS else None
+            crowded = len(self._open) >= self.bounds.connections
+            oldest = next(iter(self._open)) if crowded else None
             self._open[request] = time.monotonic()
         if oldest is not None:
             self._end(oldest)
@@ -105,18 +102,6 @@ class Server(socketserver.ThreadingMixIn, socketserver.TCPServer):
             with self._lock:
                 self._busy -= 1
 
-    def answer(self, path: str) -> Answer:
-        """The page at ``path``. One at a time asks the store, whose connections the loop needs;
-        whether the loop is alive is told whatever the store does."""
-        if path.startswith("/healthz"):
-            return answer(path, self.sources, self.began)
-        if not self._turn.acquire(timeout=MOST_SECONDS):
-            return Answer(HTTPStatus.SERVICE_UNAVAILABLE, TEXT, b"busy\n")
-        try:
-            return answer(path, self.sources, self.began)
-        finally:
-            self._turn.release()
-
     def shutdown_request(self, request: Any) -> None:
         """The connection is over."""
         with self._lock:
@@ -125,7 +110,7 @@ class Server(socketserver.ThreadingMixIn, socketserver.TCPServer):
 
     def service_actions(self) -> None:
         """Now and then: nobody holds a line for ever."""
-        self.end_connections(MOST_SECONDS)
+        self.end_connections(self.bounds.seconds)
 
     def end_connections(self, older_than: float) -> None:
         """End the connections that are older than so many seconds."""
@@ -138,7 +123,7 @@ class Server(socketserver.ThreadingMixIn, socketserver.TCPServer):
     def handle_error(self, request: object, client_address: object) -> None:
         """Called within the handling of an error. A line that broke is none of ours."""
         if not isinstance(sys.exception(), OSError):
-            log.exception("a page failed")
+            log.exception(f"an answer of the {self.what} failed")
 
     def _end(self, connection: socket.socket) -> None:
         """Its thread wakes up, finds the line shut, and closes it."""
@@ -154,24 +139,78 @@ class Handler(BaseHTTPRequestHandler):
     server: Server
     server_version = "syncd"
     sys_version = ""
-    timeout = MOST_SECONDS
+
+    def setup(self) -> None:
+        """Each read and write has the seconds of the whole connection at most."""
+        super().setup()
+        self.connection.settimeout(self.server.bounds.seconds)
 
     def do_GET(self) -> None:
-        """The page."""
-        self._send(self.server.answer(self.path))
+        """Whatever the method is, the site says whether it knows it."""
+        known = "GET" if self.command == "HEAD" else self.command
+        if known not in self.server.site.methods:
+            words = f"{' and '.join(self._allowed())} only\n"
+            self._send(Answer(HTTPStatus.METHOD_NOT_ALLOWED, TEXT, words.encode()))
+            return
+        body = self._body()
+        if isinstance(body, HTTPStatus):
+            self._send(Answer(body, TEXT, f"{body.phrase}\n".encode()))
+            return
+        headers: dict[str, str] = {}
+        for name, value in self.headers.items():
+            headers.setdefault(name.lower(), value)
+        request = Request(self.command, self.path, headers, body)
+        self._send(self.server.site.answer(request))
 
-    def do_HEAD(self) -> None:
-        """The page without its body."""
-        self.do_GET()
-
-    def do_POST(self) -> None:
-        """Nothing can be changed here."""
-        self._send(Answer(HTTPStatus.METHOD_NOT_ALLOWED, TEXT, b"GET and HEAD only\n"))
-
-    do_PUT = do_PATCH = do_DELETE = do_OPTIONS = do_POST
+    do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = do_GET
 
     def log_message(self, format: str, *args: object) -> None:
-        """Who looks at the pages is not logged."""
+        """Who asks is not logged."""
+
+    def _allowed(self) -> list[str]:
+        methods = self.server.site.methods
+        return [*methods, *(["HEAD"] if "GET" in methods else [])]
+
+    def _body(self) -> bytes | HTTPStatus:
+        """The body, or why there is none. A site that takes none leaves it unread."""
+        most = self.server.bounds.body
+        if not most:
+            return b""
+        told = self.headers.get_all("content-length", [])
+        coding = self.headers.get_all("transfer-encoding", [])
+        if coding:
+            chunked = [each.strip().lower() for each in coding] == ["chunked"]
+            return self._chunks(most) if chunked and not told else HTTPStatus.BAD_REQUEST
+        if not told:
+            return b""
+        if len(set(told)) != 1 or not (told[0].isascii() and told[0].isdecimal()):
+            return HTTPStatus.BAD_REQUEST
+        # Long numbers are too large without being read: that would take its time, too.
+        if len(told[0]) > len(str(most)) or int(told[0]) > most:
+            return HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+        return self._read(int(told[0]))
+
+    def _chunks(self, most: int) -> bytes | HTTPStatus:
+        """A body in pieces (RFC 9112, section 7.1); whatever comes after the last is not read."""
+        body = b""
+        while True:
+            size = self.rfile.readline(MOST_LINE).partition(b";")[0].strip()
+            if not size or not set(size) <= _HEX:
+                return HTTPStatus.BAD_REQUEST
+            if len(size) > 8 or len(body) + int(size, 16) > most:
+                return HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+            if int(size, 16) == 0:
+                return body
+            body += self._read(int(size, 16))
+            if self.rfile.readline(MOST_LINE).strip():
+                return HTTPStatus.BAD_REQUEST
+
+    def _read(self, size: int) -> bytes:
+        """So many bytes. Raises ``ConnectionResetError`` if there are fewer."""
+        body = self.rfile.read(size)
+        if len(body) != size:
+            raise ConnectionResetError("the line broke before the body was there")
+        return body
 
     def _send(self, page: Answer) -> None:
         self.send_response(page.status)
@@ -179,8 +218,8 @@ class Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(len(page.body)))
         self.send_header("Cache-Control", "no-store")
         self.send_header("X-Content-Type-Options", "nosniff")
-        if page.status is HTTPStatus.METHOD_NOT_ALLOWED:
-            self.send_header("Allow", "GET, HEAD")
+        if page.status == HTTPStatus.METHOD_NOT_ALLOWED:
+            self.send_header("Allow", ", ".join(self._allowed()))
         self.end_headers()
         if self.command != "HEAD":
             self.wfile.write(page.body)

@@ -26,6 +26,7 @@ from tests.architecture.tree import ROOT
 SECTIONS: dict[str, type[BaseModel]] = {
     "daemon": schema.DaemonTable,
     "window": schema.WindowTable,
+    "webhooks": schema.WebhooksTable,
     "log": schema.LogTable,
     "people": schema.PeopleTable,
     "systems": schema.SystemTable,
@@ -53,7 +54,7 @@ def test_no_table_is_forgotten() -> None:
     assert tables == {*SECTIONS.values(), schema.ConfigTable, Table}
 
 
-@pytest.mark.parametrize("name", ["caldav", "sql"])
+@pytest.mark.parametrize("name", ["caldav", "google", "microsoft365", "sql"])
 def test_every_option_is_documented(name: str) -> None:
     manifest: Manifest = Plugins()[name]
     assert page("docs/configuration.md").keys(f"Options of {name}") == list(manifest.options)
@@ -106,10 +107,10 @@ def test_every_error_is_documented() -> None:
 
 
 def test_every_verb_is_documented() -> None:
-    from syncd.connector import Connector, Counts, Expires, Finds
+    from syncd.connector import Connector, Counts, Expires, Finds, Receives, SignsIn, Watches
 
     told = page("docs/writing-connectors.md").section("The verbs")
-    for port in (Connector, Counts, Expires, Finds):
+    for port in (Connector, Counts, Expires, Finds, Watches, Receives, SignsIn):
         for verb in vars(port):
             if not verb.startswith("_") and verb != "close":
                 assert f"`{verb}" in told, verb

@@ -21,6 +21,7 @@ from tests.architecture.markdown import PAGES, page
 from tests.architecture.tree import ROOT
 
 ENVIRON = {"CALDAV_PASSWORD": "x-1", "CRM_PASSWORD": "x-2", "RADICALE_PASSWORD": "x-3"}
+ENVIRON["M365_SECRET"] = "x-10"
 ROBOTS = {
     "WECOM_ROBOT": "https://qyapi.weixin.qq.com/cgi-bin/webhook/send?key=x-4",
     "DINGTALK_ROBOT": "https://oapi.dingtalk.com/robot/send?access_token=x-5",
@@ -76,6 +77,14 @@ def test_the_readme_begins_with_the_two_commands() -> None:
     assert first.split("\n") == ["make demo", "make test", ""]
 
 
+_CRM = """
+[systems.crm]
+connector = "sql"
+url = "sqlite:///crm.db"
+mapping = "visits"
+"""
+
+
 @pytest.mark.parametrize(("name", "text"), _examples("toml"))
 def test_examples_load(name: str, text: str, tmp_path: Path) -> None:
     written = tomllib.loads(text)
@@ -85,6 +94,8 @@ def test_examples_load(name: str, text: str, tmp_path: Path) -> None:
         assert read_mapping(parse_toml(text, name)).fields
     elif "systems" in written:
         _load(written, text, tmp_path)
+    elif "daemon" in written:
+        _load(tomllib.loads(text + _CRM), text + _CRM, tmp_path)
     elif "options" in written:
         for key in ("required", "secrets"):
             written[key] = frozenset(written[key])
@@ -105,6 +116,8 @@ def _load(written: dict[str, Any], text: str, folder: Path) -> None:
     file = folder / "syncd.toml"
     file.write_text(text, "utf-8")
     (folder / "company-ca.pem").write_text("", "utf-8")
+    for name in ("google.json", "client.json"):
+        (folder / name).write_text("{}", "utf-8")
     people = next(text for kind, text in page("docs/people.md").blocks if kind == "csv")
     (folder / "people.csv").write_text(people, "utf-8")
     settings = load(file, Plugins(), ENVIRON)

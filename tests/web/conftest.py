@@ -21,7 +21,7 @@ from syncd.deployment import now_utc
 from syncd.pulse import Pulse
 from syncd.store import Store
 from syncd.values import Address
-from syncd.web import Sources, serve
+from syncd.web import Pages, Sources, serve
 from tests.office import Desk, Office
 from tests.servers import Server
 
@@ -87,7 +87,7 @@ def sources(
 ) -> Sources:
     """What the pages are made from."""
     channels = frozenset({"sales/crm", "sales/alice"})
-    return Sources(store, pulse, breakers, channels, lambda: expiries)
+    return Sources(store, pulse, breakers, channels, lambda: expiries, dict)
 
 
 Serving = Callable[[], AbstractContextManager[str]]
@@ -99,7 +99,7 @@ def serving(sources: Sources) -> Serving:
 
     @contextmanager
     def served() -> Iterator[str]:
-        with capture_logs() as lines, serve(LOOPBACK, sources):
+        with capture_logs() as lines, serve(LOOPBACK, Pages(sources), "pages"):
             (line,) = [each for each in lines if each["event"] == "pages served"]
             yield f"http://{line['listen']}"
 

@@ -26,8 +26,12 @@ GUIDE = "docs/monitoring.md"
 TARGET = {"job", "instance"}
 """The labels that Prometheus adds to everything."""
 
-NO_SAMPLE = {"syncd_token_expires_timestamp_seconds": {"system"}}
-"""Exported, and shown once a connector knows when its sign-in ends."""
+NO_SAMPLE = {
+    "syncd_token_expires_timestamp_seconds": {"system"},
+    "syncd_watches": {"system", "state"},
+    "syncd_notifications_total": {"system", "outcome"},
+}
+"""Exported, and shown once a connector knows when its sign-in ends, or is told of changes."""
 
 _DURATION = re.compile(r"(?:\d+[smhd])+")
 _USED = re.compile(r"\$labels\.(\w+)")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import uuid4
@@ -21,6 +22,7 @@ from syncd.plugins import Plugins
 from syncd.pulse import Pulse
 from syncd.results import BridgeResult, ChannelResult
 from syncd.store import Look, Store
+from syncd.watching import WatchState
 from syncd.web import Sources
 from syncd.web.pages import answer
 from tests.postgres import postgres_server, postgres_url
@@ -193,7 +195,7 @@ def test_too_many_channels_are_counted_together(
     channels = frozenset(f"sales/{name}" for name in names)
     look(store, f"sales/{names[-1]}", NOW, copy("k1"), copy("k2"))
     look(store, f"sales/{names[-2]}", after(5), copy("k3"))
-    page = _page(Sources(store, pulse, breakers, channels, dict))
+    page = _page(Sources(store, pulse, breakers, channels, dict, dict))
     others = {"bridge": "sales", "channel": metrics.OTHERS}
     assert page.value("syncd_writes_total", **others, operation="create") == 5
     assert page.value("syncd_copies", **others) == 3
@@ -202,5 +204,16 @@ def test_too_many_channels_are_counted_together(
     assert len(page.values["syncd_copies"]) == metrics.MOST_CHANNELS + 1
     metrics.keep((), ())
     assert (
-        "syncd_writes_total" not in _page(Sources(store, pulse, breakers, frozenset(), dict)).values
+        "syncd_writes_total"
+        not in _page(Sources(store, pulse, breakers, frozenset(), dict, dict)).values
     )
+
+
+def test_watches_are_counted_by_system_and_state(sources: Sources) -> None:
+    """Each state has its number, also 0; systems that tell nothing have none."""
+    counts = dict.fromkeys((("google", state) for state in WatchState), 0)
+    counts["google", WatchState.TRUSTED] = 3
+    page = _page(replace(sources, watches=lambda: counts))
+    assert page.value("syncd_watches", system="google", state="trusted") == 3
+    assert page.value("syncd_watches", system="google", state="failing") == 0
+    assert len(page.values["syncd_watches"]) == len(WatchState)

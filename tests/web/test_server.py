@@ -7,6 +7,7 @@ import socket
 import threading
 from collections.abc import Callable
 from contextlib import ExitStack
+from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -14,7 +15,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from syncd.values import Address
-from syncd.web import Sources, serve, server
+from syncd.web import Pages, Sources, serve, server
 from tests.web.conftest import LOOPBACK, Serving, ask
 
 PAGES = ("/healthz", "/readyz", "/metrics")
@@ -80,7 +81,7 @@ def test_an_address_in_use_is_said_and_nothing_else_happens(sources: Sources) ->
         other.bind(("127.0.0.1", 0))
         other.listen()
         port = other.getsockname()[1]
-        with capture_logs() as lines, serve(Address("127.0.0.1", port), sources):
+        with capture_logs() as lines, serve(Address("127.0.0.1", port), Pages(sources), "pages"):
             went_on = True
     assert went_on
     (line,) = lines
@@ -92,20 +93,20 @@ def test_an_address_in_use_is_said_and_nothing_else_happens(sources: Sources) ->
 
 @pytest.mark.parametrize("host", ["no such host.invalid", "192.0.2.1"])
 def test_an_address_that_is_not_ours_is_said(sources: Sources, host: str) -> None:
-    with capture_logs() as lines, serve(Address(host, 8480), sources):
+    with capture_logs() as lines, serve(Address(host, 8480), Pages(sources), "pages"):
         pass
     assert [line["event"] for line in lines] == ["pages not served"]
 
 
 def test_switched_off(sources: Sources) -> None:
     before = threading.active_count()
-    with capture_logs() as lines, serve(None, sources):
+    with capture_logs() as lines, serve(None, Pages(sources), "pages"):
         assert threading.active_count() == before
     assert lines == []
 
 
 def test_ipv6(sources: Sources) -> None:
-    with capture_logs() as lines, serve(Address("::1", 0), sources):
+    with capture_logs() as lines, serve(Address("::1", 0), Pages(sources), "pages"):
         if lines[0]["event"] == "pages not served":
             pytest.skip("this machine has no IPv6")
         assert ask(f"http://{lines[0]['listen']}/healthz").status == 200
@@ -127,19 +128,19 @@ def test_the_end_leaves_nothing(serving: Serving) -> None:
 def test_whoever_holds_lines_open_does_not_keep_probes_out(serving: Serving) -> None:
     """Three times as many silent connections as are allowed: each probe is answered."""
     with serving() as url, ExitStack() as stack:
-        for number in range(3 * server.MOST_CONNECTIONS):
+        for number in range(3 * Pages.bounds.connections):
             line = stack.enter_context(_connect(url))
             line.sendall(b"GET /healthz HTTP/1.0\r\n")
             if number % 8 == 0:
                 assert ask(f"{url}/healthz").status == 200
         mine = [each for each in threading.enumerate() if "process_request" in each.name]
-        assert len(mine) <= server.MOST_THREADS
+        assert len(mine) <= Pages.bounds.threads
         assert ask(f"{url}/healthz").status == 200
 
 
 def test_a_line_that_drips_is_ended(serving: Serving, monkeypatch: pytest.MonkeyPatch) -> None:
     """A byte now and then does not prolong it: the whole connection has its time."""
-    monkeypatch.setattr(server, "MOST_SECONDS", 0.3)
+    monkeypatch.setattr(Pages, "bounds", replace(Pages.bounds, seconds=0.3))
     dripping = threading.Event()
     with serving() as url, _connect(url) as line:
 
@@ -172,16 +173,16 @@ def test_a_store_that_hangs_takes_neither_health_nor_threads(sources: Sources) -
     """Many ask whether it is ready and hang; it is alive all the same, and threads are bounded."""
     stuck = Stuck()
     object.__setattr__(sources, "store", stuck)
-    with capture_logs() as lines, serve(LOOPBACK, sources), ExitStack() as stack:
+    with capture_logs() as lines, serve(LOOPBACK, Pages(sources), "pages"), ExitStack() as stack:
         url = f"http://{lines[0]['listen']}"
-        for number in range(3 * server.MOST_THREADS):
+        for number in range(3 * Pages.bounds.threads):
             line = stack.enter_context(_connect(url))
             line.sendall(b"GET /readyz HTTP/1.0\r\n\r\n")
-            if number == server.MOST_CONNECTIONS // 2:
+            if number == Pages.bounds.connections // 2:
                 assert stuck.asked.wait(60)
                 assert ask(f"{url}/healthz").status == 200
         mine = [each for each in threading.enumerate() if "process_request" in each.name]
-        assert len(mine) <= server.MOST_THREADS
+        assert len(mine) <= Pages.bounds.threads
         stuck.let_go.set()
 
 
@@ -190,7 +191,7 @@ def test_a_bug_in_a_page_is_logged_and_harms_no_other(
 ) -> None:
     """The daemon's log has it; the next page is answered."""
     failed = threading.Event()
-    with capture_logs() as lines, serve(LOOPBACK, sources):
+    with capture_logs() as lines, serve(LOOPBACK, Pages(sources), "pages"):
         url = f"http://{lines[0]['listen']}"
         monkeypatch.setattr(server.Server, "shutdown_request", _telling(failed))
         object.__setattr__(sources, "expiries", None)
@@ -199,7 +200,7 @@ def test_a_bug_in_a_page_is_logged_and_harms_no_other(
             assert line.recv(1) == b""
         assert failed.wait(60)
         assert ask(f"{url}/healthz").status == 200
-    assert [each["event"] for each in lines] == ["pages served", "a page failed"]
+    assert [each["event"] for each in lines] == ["pages served", "an answer of the pages failed"]
     assert lines[1]["log_level"] == "error"
 
 

@@ -11,24 +11,34 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from random import Random
 
 import structlog
 
-from tests.world.company import CALENDARS, CRM, CRMS, Company, a_company
+from tests.world.company import (
+    CALENDARS,
+    CRM,
+    CRMS,
+    Company,
+    Desk,
+    a_company,
+    a_hosted_company,
+)
 from tests.world.deployed import Deployed
 from tests.world.faults import storm
+from tests.world.hosts import Memory, vendors
 from tests.world.known import KNOWN
 from tests.world.play import play, shrink
 from tests.world.steps import Act, Step
 
 
-def played(steps: Sequence[Step], company: Company, seed: int) -> list[str]:
+def played(steps: Sequence[Step], company: Company, seed: int, hosts: Memory) -> list[str]:
     """The complaints of a play in a folder of its own."""
     folder = Path(tempfile.mkdtemp(prefix="syncd-world-"))
     try:
-        return play(steps, company, lambda stage: Deployed(stage, folder), seed)
+        return play(steps, company, lambda stage: Deployed(stage, folder), seed, hosts)
     finally:
         shutil.rmtree(folder)
 
@@ -42,40 +52,55 @@ def main() -> None:
     parser.add_argument("--fair", action="store_true", help="no faults")
     parser.add_argument("--without", action="append", default=[], help="a verb to leave out")
     parser.add_argument("--shrink", action="store_true")
+    parser.add_argument("--vendors", action="store_true", help="Google, Microsoft 365 over HTTP")
     given = parser.parse_args()
     quiet = structlog.make_filtering_bound_logger(logging.CRITICAL)
     structlog.configure(wrapper_class=quiet)
+    with vendors() if given.vendors else nullcontext(Memory()) as hosts:
+        failed = _play_all(given, hosts)
+    print(f"{given.last - given.first} plays, {failed} with complaints")
+    sys.exit(1 if failed else 0)
+
+
+def _play_all(given: argparse.Namespace, hosts: Memory) -> int:
+    """Play every seed; how many ended in complaints that were not known."""
     failed = 0
+    known = {} if given.vendors else KNOWN
     for seed in range(given.first, given.last):
-        company = a_company(Random(seed))
+        company = (a_hosted_company if given.vendors else a_company)(Random(seed))
         steps: list[Step] = [
             step
             for step in storm(seed, company, given.acts, faults=not given.fair)
             if not (isinstance(step, Act) and step.verb in given.without)
         ]
-        complaints = played(steps, company, seed)
-        failed += bool(complaints) and seed not in KNOWN
+        complaints = played(steps, company, seed, hosts)
+        failed += bool(complaints) and seed not in known
         if complaints:
             print(f"seed {seed}: {complaints}", flush=True)
-            print(f"    known: {KNOWN[seed]}" if seed in KNOWN else "", flush=True)
+            print(f"    known: {known[seed]}" if seed in known else "", flush=True)
         if complaints and given.shrink:
-            _explain(steps, company, seed, complaints[0][:2])
-    print(f"{given.last - given.first} plays, {failed} with complaints")
-    sys.exit(1 if failed else 0)
+            _explain(steps, company, seed, complaints[0][:2], hosts)
+    return failed
 
 
-def _explain(steps: list[Step], company: Company, seed: int, law: str) -> None:
+def _explain(steps: list[Step], company: Company, seed: int, law: str, hosts: Memory) -> None:
     """The fewest steps after which the same law is complained of."""
 
     def fails(left: Sequence[Step]) -> bool:
-        return any(line.startswith(law) for line in played(left, company, seed))
+        return any(line.startswith(law) for line in played(left, company, seed, hosts))
 
     print(f"    ranking {company.ranking}")
     for desk in company.desks:
-        kinds, name = (CRMS, "CRMS") if desk.name == CRM else (CALENDARS, "CALENDARS")
-        print(f"    {desk.name}: {name}[{kinds.index(desk.abilities)}] {desk.person}")
+        print(f"    {desk.name}: {_kind(desk)} {desk.person}")
     for step in shrink(steps, fails):
         print(f"    {step},")
+
+
+def _kind(desk: Desk) -> str:
+    if desk.vendor:
+        return desk.vendor
+    kinds, name = (CRMS, "CRMS") if desk.name == CRM else (CALENDARS, "CALENDARS")
+    return f"{name}[{kinds.index(desk.abilities)}]"
 
 
 if __name__ == "__main__":

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from random import Random
 
+from connectors.google.translate import fidelity_of as google
+from connectors.microsoft365.translate import fidelity_in as microsoft365
 from syncd.core.fidelity import Fidelity
 from syncd.core.model import FIELDS
 from tests.world.abilities import Abilities
@@ -24,12 +26,14 @@ CRM = "crm"
 class Desk:
     """One channel. ``person``: whose calendar it is, which then holds what is theirs.
 
-    Without a person it holds everything. Calendars admit appointments with customers.
+    Without a person it holds everything. Calendars admit appointments with customers. ``vendor``:
+    whose calendar it is (``google``, ``microsoft365``); empty: one in memory.
     """
 
     name: str
     abilities: Abilities
     person: str = ""
+    vendor: str = ""
 
     @property
     def fidelity(self) -> Fidelity:
@@ -94,6 +98,12 @@ CALENDARS = (
     Abilities(fidelity=_FLAT, client_keys=False, tells_time=False),
     Abilities(fidelity=_SHORT, cursors=False, versions=False, unordered=True),
 )
+HOSTED = {
+    "google": Abilities(fidelity=google("Asia/Shanghai")),
+    "microsoft365": Abilities(fidelity=microsoft365("Asia/Shanghai")),
+}
+"""What the calendars of vendors can do, as their connectors say."""
+
 _PEOPLE = ("alice", "bob", "陈", "dora")
 
 
@@ -105,6 +115,21 @@ def a_company(random: Random) -> Company:
         owned = random.random() < 0.6
         person = f"{name}@{DOMAIN}" if owned else ""
         desks.append(Desk(name=f"cal{len(desks)}", abilities=abilities, person=person))
+    ranking = [desk.name for desk in desks]
+    random.shuffle(ranking)
+    return Company(tuple(desks), tuple(ranking))
+
+
+def a_hosted_company(random: Random) -> Company:
+    """A CRM in memory and two or three calendars, among them one of each vendor."""
+    desks = [Desk(name=CRM, abilities=random.choice(CRMS))]
+    kinds = [*HOSTED, *random.sample((*HOSTED, ""), random.randint(0, 1))]
+    random.shuffle(kinds)
+    for name, vendor in zip(_PEOPLE, kinds, strict=False):
+        abilities = HOSTED[vendor] if vendor else random.choice(CALENDARS)
+        person = f"{name}@{DOMAIN}" if random.random() < 0.6 else ""
+        made = Desk(name=f"cal{len(desks)}", abilities=abilities, person=person, vendor=vendor)
+        desks.append(made)
     ranking = [desk.name for desk in desks]
     random.shuffle(ranking)
     return Company(tuple(desks), tuple(ranking))

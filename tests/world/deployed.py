@@ -17,14 +17,17 @@ from syncd.connector import Collection, Connector, Manifest, Plugin, System
 from syncd.core.model import Appointment
 from syncd.core.state import AppointmentId, Key, Record
 from syncd.errors import ConnectorError
-from syncd.pool import Job, SerialPool
+from syncd.pool import Begun, Job, SerialPool
 from syncd.store import Store
 from syncd.store.channels import prepare
 from syncd.store.database import Database, open_database
 from tests.world.company import CRM, DOMAIN, Company, Desk
+from tests.world.hosted import HostedSystem
+from tests.world.hosts import address_of
 from tests.world.memory import connect
 from tests.world.play import Killed, Stage
 from tests.world.remote import MemorySystem
+from tests.world.surface import Remote
 
 BACKUP_EVERY = 5
 """Cycles between two backups."""
@@ -66,6 +69,12 @@ class MortalPool:
             self._points.pass_by()
             yield answer
 
+    def begin(self, job: Job[_T]) -> Begun[_T]:
+        """Run a job at once."""
+        begun = self._serial.begin(job)
+        self._points.pass_by()
+        return begun
+
     def close(self) -> None:
         """Nothing to end."""
 
@@ -102,6 +111,14 @@ class DeskPlugin:
         return connect(self._system, invite=collection.invite)
 
 
+def plugin_of(desk: Desk, system: Remote) -> Plugin:
+    """The connector of a desk: the vendor's own, or that of a remote in memory."""
+    if isinstance(system, HostedSystem):
+        return system.plugin
+    assert isinstance(system, MemorySystem)
+    return DeskPlugin(desk, system)
+
+
 class Deployed:
     """A :class:`tests.world.play.Deployment`: configuration, store and daemon in ``folder``."""
 
@@ -110,15 +127,20 @@ class Deployed:
         self._backed_up = 0
         self._state, self._backup = folder / "state.db", folder / "backup.db"
         self._config = folder / "syncd.toml"
-        self._config.write_text(configuration(stage.company), encoding="utf-8")
+        own = {
+            name: system.settings(folder)
+            for name, system in stage.systems.items()
+            if isinstance(system, HostedSystem)
+        }
+        self._config.write_text(configuration(stage.company, own), encoding="utf-8")
         (folder / "rules.toml").write_text(rules(stage.company), encoding="utf-8")
         self._ids = Random(len(stage.company.desks))
         desks = stage.company.desks
-        self._plugins = {f"desk-{d.name}": DeskPlugin(d, stage.systems[d.name]) for d in desks}
+        self._plugins = {f"desk-{d.name}": plugin_of(d, stage.systems[d.name]) for d in desks}
         self._store, self._daemon = self._start()
 
     @property
-    def channels(self) -> Mapping[str, MemorySystem]:
+    def channels(self) -> Mapping[str, Remote]:
         """The remotes, by channel."""
         return self._stage.systems
 
@@ -183,8 +205,8 @@ class Deployed:
         return self._plugins[name]
 
 
-def configuration(company: Company) -> str:
-    """The company's ``syncd.toml``: one rule, no limits."""
+def configuration(company: Company, own: Mapping[str, Sequence[str]]) -> str:
+    """The company's ``syncd.toml``: one rule, no limits. ``own``: lines of single systems."""
     lines = [
         "[daemon]",
         'state = "sqlite:///state.db"',
@@ -195,12 +217,14 @@ def configuration(company: Company) -> str:
     ]
     for desk in company.desks:
         lines += [f"[systems.{desk.name}]", f'connector = "desk-{desk.name}"']
-        lines += [f'role = "{desk.abilities.role}"']
+        lines += [f'role = "{desk.abilities.role}"', *own.get(desk.name, ())]
     lines += ["[[bridges]]", 'name = "world"', 'rules = "rules.toml"']
     lines += ['limits = { deletes = "100%", moves = "100%" }']
     for desk in company.desks:
         lines += ["[[bridges.channels]]", f'system = "{desk.name}"']
         lines += [f'admits = "{"all" if desk.name == CRM else "customers"}"']
+        if desk.vendor:
+            lines += [f'calendar = "{address_of(desk)}"']
         if desk.person:
             lines += [f'person = "{desk.person}"', 'holds = "own"']
         else:

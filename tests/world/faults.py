@@ -8,7 +8,6 @@ from typing import cast
 
 from tests.world.abilities import Faults
 from tests.world.company import CRM, Company
-from tests.world.remote import MemorySystem
 from tests.world.steps import (
     Act,
     Cycle,
@@ -21,6 +20,7 @@ from tests.world.steps import (
     Verb,
     Weather,
 )
+from tests.world.surface import Remote
 
 MOST_ENDINGS = 4
 """Deletions and cancellations in one storm: holds are tested elsewhere."""
@@ -90,17 +90,17 @@ def storm(seed: int, company: Company, acts: int = 40, *, faults: bool = True) -
     return drawn.steps
 
 
-def set_weather(step: Weather, system: MemorySystem) -> None:
+def set_weather(step: Weather, system: Remote) -> None:
     """Let a fault begin or end."""
     setattr(system.faults, step.fault, step.value)
 
 
-def clear(system: MemorySystem) -> None:
+def clear(system: Remote) -> None:
     """No faults from now on."""
     system.faults = Faults()
 
 
-def is_clear(system: MemorySystem) -> bool:
+def is_clear(system: Remote) -> bool:
     """Whether nothing is wrong."""
     usual = Faults()
     return all(

@@ -21,6 +21,7 @@ from tests.world.company import CRM
 from tests.world.memory import connect
 from tests.world.play import Stage
 from tests.world.remote import MemorySystem
+from tests.world.surface import Remote
 
 NO_DEATHS = "the mirror keeps no state that could survive: it is for plays without faults"
 
@@ -42,14 +43,16 @@ class Mirror:
     def __init__(self, stage: Stage, fault: str = "") -> None:
         self._stage, self._fault = stage, fault
         self._clients: dict[str, Connector] = {
-            name: connect(system, invite=fault == "mails") for name, system in stage.systems.items()
+            name: connect(system, invite=fault == "mails")
+            for name, system in stage.systems.items()
+            if isinstance(system, MemorySystem)
         }
         self._known: dict[AppointmentId, _Known] = {}
         self._records: list[tuple[AppointmentId, Record]] = []
         self._cycles = 0
 
     @property
-    def channels(self) -> Mapping[str, MemorySystem]:
+    def channels(self) -> Mapping[str, Remote]:
         return self._stage.systems
 
     def kill_at(self, step: int) -> None:

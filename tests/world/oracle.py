@@ -82,7 +82,7 @@ class Oracle:
     edits: list[Edit] = field(default_factory=list)
     endings: list[Ending] = field(default_factory=list)
     plants: list[Plant] = field(default_factory=list)
-    cuts: dict[Token, str] = field(default_factory=dict)
+    heirs: dict[Token, dict[str, Token]] = field(default_factory=dict)
     excused: set[tuple[str, Token]] = field(default_factory=set)
     records: list[tuple[AppointmentId, Record]] = field(default_factory=list)
     calm: list[bool] = field(default_factory=list)
@@ -107,11 +107,17 @@ class Oracle:
         self._note(channel, token, ("overrides", slot, DELETED), None, True)
 
     def split(
-        self, channel: str, token: Token, cut: str, before: Appointment, after: Appointment
+        self,
+        channel: str,
+        token: Token,
+        cut: tuple[str, Token],
+        before: Appointment,
+        after: Appointment,
     ) -> None:
-        """A series was ended before the occurrence ``cut``."""
+        """A series was ended before an occurrence, and another goes on from it: ``cut``."""
         self._note(channel, token, ("recurrence",), before.recurrence, after.recurrence)
-        self.cuts[token] = min(cut, self.cuts.get(token, cut))
+        slot, heir = cut
+        self.heirs.setdefault(token, {})[slot] = heir
 
     def ended(self, channel: str, token: Token, key: Key, shown: Appointment) -> None:
         """The whole appointment was deleted or cancelled where it read as ``shown``."""
@@ -176,11 +182,17 @@ class Oracle:
         """How an appointment was born."""
         return self.births[token].sort
 
+    def stands_for(self, token: Token, slot: str) -> Token:
+        """Whose occurrence the row of ``slot`` is that is called ``token``: of a series that was
+        split, the later ones are the new one's, whatever name somebody gave to one of them."""
+        cuts = [cut for cut in self.heirs.get(token, {}) if slot and cut <= slot]
+        return self.stands_for(self.heirs[token][max(cuts)], slot) if cuts else token
+
     def is_superseded(self, edit: Edit) -> bool:
         """Whether somebody later changed the same value there, or elsewhere having seen it."""
         later = [e for e in self.edits[edit.number + 1 :] if e.token == edit.token]
         slot = edit.path[1] if edit.path[0] == "overrides" else ""
-        if slot and (cut := self.cuts.get(edit.token)) is not None and slot >= cut:
+        if self.stands_for(edit.token, slot) != edit.token:
             return True
         if slot and any(e.path == ("overrides", slot, DELETED) for e in later):
             return True

@@ -22,16 +22,16 @@ from syncd.core.zones import to_utc
 from tests.world.clock import START
 from tests.world.company import CUSTOMER, Desk
 from tests.world.oracle import Oracle
-from tests.world.remote import MemorySystem
 from tests.world.series import occurrence_start, slots
 from tests.world.steps import Act, Token
+from tests.world.surface import Remote
 
 _ZONES = ("Asia/Shanghai", "Europe/Berlin", "America/New_York")
 _RESPONSES = tuple(Response)
 _WORDS = ("Besuch Müller GmbH", "客户拜访：王先生", "Demo 🚗, Werk 2", "Reparatur \\ Abholung")
 
 
-def act(step: Act, desk: Desk, system: MemorySystem, oracle: Oracle) -> None:
+def act(step: Act, desk: Desk, system: Remote, oracle: Oracle) -> None:
     """Do what ``step`` says; nothing if its appointment is not there."""
     if step.verb in _BIRTHS:
         _bear(step, desk, system, oracle)
@@ -50,20 +50,20 @@ def token_of(appointment: Appointment) -> Token:
     return appointment.title.partition(" ")[0]
 
 
-def keys_of(system: MemorySystem, token: Token) -> list[Key]:
+def keys_of(system: Remote, token: Token) -> list[Key]:
     """The keys of the items that carry ``token``, in the order of their times."""
     shown = [(key, system.reads(key)) for key in system.items]
     found = [(str(held.when), key) for key, held in shown if token_of(held) == token]
     return [key for _, key in sorted(found)]
 
 
-def slot_of(system: MemorySystem, key: Key) -> str:
+def slot_of(system: Remote, key: Key) -> str:
     """Which occurrence an item stands for, by its marker; empty if for all."""
     marker = Marker.parse(str(system.foreign(key).get("marker", "")))
     return marker.slot if marker is not None else ""
 
 
-def _tokens(system: MemorySystem, buried: list[Key]) -> set[Token]:
+def _tokens(system: Remote, buried: list[Key]) -> set[Token]:
     return {token_of(system.reads_of(system.buried[key])) for key in buried}
 
 
@@ -78,7 +78,7 @@ def _title(token: Token, n: int) -> str:
     return f"{token} n{n} {_WORDS[n % 4]}"
 
 
-def _bear(step: Act, desk: Desk, system: MemorySystem, oracle: Oracle) -> None:
+def _bear(step: Act, desk: Desk, system: Remote, oracle: Oracle) -> None:
     if step.verb == "series" and not desk.fidelity.recurrence:
         return
     made = Appointment(_time(step.n, past=step.verb == "past"), title=_title(step.token, step.n))
@@ -100,7 +100,7 @@ def _bear(step: Act, desk: Desk, system: MemorySystem, oracle: Oracle) -> None:
 def _edit(change: Callable[[Act, Appointment], Appointment]) -> _Doing:
     """An act that changes the item in front of the person."""
 
-    def doing(step: Act, desk: Desk, key: Key, system: MemorySystem, oracle: Oracle) -> None:
+    def doing(step: Act, desk: Desk, key: Key, system: Remote, oracle: Oracle) -> None:
         slot = slot_of(system, key)
         before = system.reads(key)
         system.person_edit(key, lambda held: change(step, held))
@@ -158,7 +158,7 @@ def _retitle_occurrence(step: Act, held: Appointment) -> Appointment:
     return replace(held, title=title) if slot is None else _own(held, slot, title=title)
 
 
-def _drop_occurrence(step: Act, desk: Desk, key: Key, system: MemorySystem, oracle: Oracle) -> None:
+def _drop_occurrence(step: Act, desk: Desk, key: Key, system: Remote, oracle: Oracle) -> None:
     """One occurrence does not take place: an exception, or the deletion of its row."""
     before, slot = system.reads(key), slot_of(system, key)
     if slot:
@@ -173,7 +173,7 @@ def _drop_occurrence(step: Act, desk: Desk, key: Key, system: MemorySystem, orac
     oracle.edited(desk.name, step.token, "", before, system.reads(key))
 
 
-def _split(step: Act, desk: Desk, key: Key, system: MemorySystem, oracle: Oracle) -> None:
+def _split(step: Act, desk: Desk, key: Key, system: Remote, oracle: Oracle) -> None:
     """This and all following: the series ends before an occurrence, another begins there."""
     before = system.reads(key)
     days = slots(before)
@@ -185,7 +185,7 @@ def _split(step: Act, desk: Desk, key: Key, system: MemorySystem, oracle: Oracle
     kept = tuple((slot, own) for slot, own in before.overrides if slot < cut)
     ended = Recurrence((f"FREQ=WEEKLY;UNTIL={until:%Y%m%dT%H%M%SZ}",))
     system.person_edit(key, lambda held: replace(held, recurrence=ended, overrides=kept))
-    oracle.split(desk.name, step.token, cut, before, system.reads(key))
+    oracle.split(desk.name, step.token, (cut, step.other), before, system.reads(key))
     start = occurrence_start(cut)
     rest = replace(
         before,
@@ -199,7 +199,7 @@ def _split(step: Act, desk: Desk, key: Key, system: MemorySystem, oracle: Oracle
     oracle.planted(desk.name, made, "x-origin", step.other)
 
 
-def _duplicate(step: Act, desk: Desk, key: Key, system: MemorySystem, oracle: Oracle) -> None:
+def _duplicate(step: Act, desk: Desk, key: Key, system: Remote, oracle: Oracle) -> None:
     """A copy with marker, UID and all, renamed before it is saved."""
     if slot_of(system, key):
         return
@@ -223,17 +223,17 @@ def _untitled(held: Appointment) -> Appointment:
     )
 
 
-def _move_key(step: Act, desk: Desk, key: Key, system: MemorySystem, oracle: Oracle) -> None:
+def _move_key(step: Act, desk: Desk, key: Key, system: Remote, oracle: Oracle) -> None:
     oracle.copied(desk.name, key, system.person_move_key(key))
 
 
-def _plant(step: Act, desk: Desk, key: Key, system: MemorySystem, oracle: Oracle) -> None:
+def _plant(step: Act, desk: Desk, key: Key, system: Remote, oracle: Oracle) -> None:
     name, value = f"x-plant-{step.n}", f"{step.token}, \\{step.n} 紫"
     system.person_plant(key, name, value)
     oracle.planted(desk.name, key, name, value)
 
 
-def _delete(step: Act, desk: Desk, key: Key, system: MemorySystem, oracle: Oracle) -> None:
+def _delete(step: Act, desk: Desk, key: Key, system: Remote, oracle: Oracle) -> None:
     if slot_of(system, key):
         _drop_occurrence(step, desk, key, system, oracle)
         return
@@ -242,7 +242,7 @@ def _delete(step: Act, desk: Desk, key: Key, system: MemorySystem, oracle: Oracl
     oracle.ended(desk.name, step.token, key, shown)
 
 
-def _cancel(step: Act, desk: Desk, key: Key, system: MemorySystem, oracle: Oracle) -> None:
+def _cancel(step: Act, desk: Desk, key: Key, system: Remote, oracle: Oracle) -> None:
     if slot_of(system, key) or system.reads(key).status is Status.CANCELLED:
         return
     shown = system.reads(key)
@@ -250,7 +250,7 @@ def _cancel(step: Act, desk: Desk, key: Key, system: MemorySystem, oracle: Oracl
     oracle.ended(desk.name, step.token, key, shown)
 
 
-def _put_back(step: Act, system: MemorySystem, oracle: Oracle) -> None:
+def _put_back(step: Act, system: Remote, oracle: Oracle) -> None:
     """A phone that was away puts a deleted item back as it was."""
     lost = [k for k in system.buried if token_of(system.reads_of(system.buried[k])) == step.token]
     if lost and not keys_of(system, step.token):
@@ -258,7 +258,7 @@ def _put_back(step: Act, system: MemorySystem, oracle: Oracle) -> None:
         oracle.put_back(step.token)
 
 
-_Doing = Callable[[Act, Desk, Key, MemorySystem, Oracle], None]
+_Doing = Callable[[Act, Desk, Key, Remote, Oracle], None]
 _BIRTHS = frozenset({"visit", "lunch", "series", "past"})
 _ACTS: dict[str, _Doing] = {
     "retitle": _edit(lambda step, held: replace(held, title=_title(step.token, step.n))),

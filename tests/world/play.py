@@ -11,9 +11,10 @@ from tests.world import people
 from tests.world.clock import WorldClock
 from tests.world.company import Company
 from tests.world.faults import clear, is_clear, set_weather
+from tests.world.hosts import Memory
 from tests.world.oracle import Oracle
-from tests.world.remote import MemorySystem
 from tests.world.steps import Act, Cycle, Expire, Kill, Pass, Restart, Step, Weather
+from tests.world.surface import Remote
 from tests.world.verdict import Verdict
 
 REST = 30
@@ -34,7 +35,7 @@ class Deployment(Protocol):
     """A whole syncd in one thread, on the channels of a :class:`Stage`."""
 
     @property
-    def channels(self) -> Mapping[str, MemorySystem]:
+    def channels(self) -> Mapping[str, Remote]:
         """The remotes, by channel."""
         ...
 
@@ -59,16 +60,21 @@ class Deployment(Protocol):
 
 
 class Stage:
-    """The remotes of a company, its people and their diary, before a deployment is there."""
+    """The remotes of a company, its people and their diary, before a deployment is there.
 
-    def __init__(self, company: Company, seed: int) -> None:
+    ``hosts``: where the remotes come from.
+    """
+
+    def __init__(self, company: Company, seed: int, hosts: Memory | None = None) -> None:
+        hosts = hosts or Memory()
         self.company = company
         self.clock = WorldClock()
         self.oracle = Oracle(company)
-        self.systems: dict[str, MemorySystem] = {}
+        self.systems: dict[str, Remote] = {}
+        hosts.begin(self.clock)
         for desk in company.desks:
             chance = Random(f"{seed}/{desk.name}")
-            self.systems[desk.name] = MemorySystem(desk.name, desk.abilities, self.clock, chance)
+            self.systems[desk.name] = hosts.open(desk, self.clock, chance)
         self._disturbed = False
 
     def run(self, step: Step, deployment: Deployment) -> None:
@@ -136,9 +142,15 @@ Deploy = Callable[[Stage], Deployment]
 """Makes a deployment for a stage: a connector for each system, ``company`` as its policy."""
 
 
-def play(steps: Sequence[Step], company: Company, deploy: Deploy, seed: int = 0) -> list[str]:
+def play(
+    steps: Sequence[Step],
+    company: Company,
+    deploy: Deploy,
+    seed: int = 0,
+    hosts: Memory | None = None,
+) -> list[str]:
     """Play ``steps``, let everything come to rest; the complaints."""
-    stage = Stage(company, seed)
+    stage = Stage(company, seed, hosts)
     deployment = deploy(stage)
     for step in steps:
         stage.run(step, deployment)

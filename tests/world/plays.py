@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.world.company import CALENDARS, CRMS, DOMAIN, Company, Desk
-from tests.world.steps import Act, Cycle, Pass, Restart, Step, Weather
+from tests.world.steps import Act, Cycle, Kill, Pass, Restart, Step, Weather
 
 ALICE, BOB, CHEN = f"alice@{DOMAIN}", f"bob@{DOMAIN}", f"陈@{DOMAIN}"
 
@@ -191,6 +191,43 @@ PLAYS: dict[str, tuple[Company, list[Step]]] = {
         [
             *(Act("visit", "cal1", "t1", 1, ALICE), Cycle(), Act("answer", "cal2", "t1", 5)),
             *(Weather("cal1", "doubled", 0.6), Cycle(), Act("answer", "cal2", "t1", 12)),
+        ],
+    ),
+    "killed before what an old backup does not know is settled": (
+        two(1, 5),
+        [
+            *(*FIVE, Act("visit", "cal1", "t22", 22, ALICE), Cycle()),
+            *(Weather("cal1", "locked", True), Restart(backup=True), Kill(12), Cycle()),
+        ],
+    ),
+    "a row is renamed while its series is split before it": (
+        _company(1, (3, CHEN), (1, "")),
+        [
+            *(Act("series", "cal1", "t1", 1, BOB), Cycle(), Cycle()),
+            *(Act("split", "cal2", "t1", 14, "t14"), Act("retitle", "crm", "t1", 15)),
+        ],
+    ),
+    "a row that was never seen is deleted while its occurrence is moved": (
+        two(1, 1, person=""),
+        [
+            *(Act("series", "cal1", "t3", 3), Cycle(), Weather("crm", "down", True)),
+            *(Act("drop occurrence", "crm", "t3", 20), Cycle()),
+            *(Act("move occurrence", "cal1", "t3", 20), Cycle()),
+        ],
+    ),
+    "a backup from before a series is deleted, whose rows are cancelled": (
+        two(1, 0, person=""),
+        [
+            *(*FIVE[:4], Act("series", "cal1", "t31", 31), Cycle()),
+            *(Act("delete", "cal1", "t31", 37), Cycle(), Restart(backup=True)),
+        ],
+    ),
+    "a backup from before a series that is deleted and stays in one calendar": (
+        _company(1, (5, ""), (2, "")),
+        [
+            *(*FIVE, Act("series", "cal2", "t31", 31), Cycle()),
+            *(Act("delete", "cal1", "t31", 37), Weather("cal2", "read_only", True)),
+            *(Cycle(), Restart(backup=True)),
         ],
     ),
 }

@@ -16,9 +16,9 @@ from syncd.core.state import AppointmentId, Key, Marker
 from tests.world.company import CRM, Desk
 from tests.world.oracle import Edit, Oracle, value_in
 from tests.world.people import slot_of, token_of
-from tests.world.remote import MemorySystem
 from tests.world.series import occurrence, slots
 from tests.world.steps import Token
+from tests.world.surface import Remote
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,10 +34,10 @@ class Shown:
 class Verdict:
     """Looks at the remotes of ``oracle``'s company as they are now."""
 
-    def __init__(self, oracle: Oracle, systems: Mapping[str, MemorySystem]) -> None:
+    def __init__(self, oracle: Oracle, systems: Mapping[str, Remote]) -> None:
         self._oracle = oracle
         self._systems = systems
-        self._shown = {name: _shown(system) for name, system in systems.items()}
+        self._shown = {name: _shown(system, oracle) for name, system in systems.items()}
 
     def complaints(self) -> list[str]:
         """Everything that does not hold."""
@@ -222,9 +222,11 @@ class Verdict:
         return {id for other, id in marks if other == token} | (told - elsewhere)
 
 
-def _shown(system: MemorySystem) -> list[Shown]:
-    found = [(key, system.reads(key)) for key in system.items]
-    return [Shown(key, token_of(held), slot_of(system, key), held) for key, held in found]
+def _shown(system: Remote, oracle: Oracle) -> list[Shown]:
+    found = [(key, slot_of(system, key), system.reads(key)) for key in system.items]
+    return [
+        Shown(key, oracle.stands_for(token_of(held), slot), slot, held) for key, slot, held in found
+    ]
 
 
 def _equal(one: tuple[Desk, Shown], two: tuple[Desk, Shown]) -> bool:
