@@ -213,7 +213,7 @@ class Writer:
             self._aside(task, bridge, f"refused: {error}")
             return
         if isinstance(error, Unauthorized | Unavailable):
-            outcome.down.setdefault(target.system, error)
+            outcome.down.setdefault(_reach(target, error), error)
         self._later(task, error, bridge)
 
     def _aside(self, task: Task, bridge: str, reason: str) -> None:
@@ -238,7 +238,7 @@ class Writer:
         fetched = results[0]
         if isinstance(fetched, ConnectorError):
             metrics.failed(target.system, fetched)
-            outcome.down.setdefault(target.system, fetched)
+            outcome.down.setdefault(_reach(target, fetched), fetched)
             return
         # A key that is gone may have moved: only a look at the channel tells both at once.
         if fetched.gone:
@@ -248,7 +248,8 @@ class Writer:
 
 @dataclass(frozen=True, slots=True)
 class _Attempt:
-    """One write, in a thread of the pool. A system that is known to be down is left alone."""
+    """One write, in a thread of the pool. What is known to be down, a system or one channel of
+    it, is left alone."""
 
     task: Task
     target: Target
@@ -260,16 +261,18 @@ class _Attempt:
         system = self.target.system
         if self.stop.is_set() or self.store.is_stopped(self.target.bridge):
             raise Stopped
-        known = self.down.get(system)
+        name = self.target.id if self.target.id in self.down else system
+        known = self.down.get(name)
         if known is not None:
             retry_after = known.retry_after if isinstance(known, Unavailable) else None
-            raise Unavailable(f"{system} is not available", retry_after=retry_after)
+            lone = name != system
+            raise Unavailable(f"{name} is not available", retry_after=retry_after, lone=lone)
         try:
             return self._write()
         except ConnectorError as error:
             metrics.failed(system, error)
             if isinstance(error, Unauthorized | Unavailable):
-                self.down[system] = error
+                self.down[_reach(self.target, error)] = error
             raise
 
     def _write(self) -> Written | None:
@@ -292,6 +295,12 @@ class _Attempt:
                     if copy.key not in others:
                         raise Stale("it is there already", key=copy.key)
         return connector.create(identity, write.content)
+
+
+def _reach(target: Target, error: ConnectorError) -> str:
+    """Who is down: the whole system, or (``lone``) this one channel of it."""
+    lone = isinstance(error, Unauthorized | Unavailable) and error.lone
+    return target.id if lone else target.system
 
 
 def uid_of(agreement: Agreement | None, appointment: AppointmentId) -> str | None:
