@@ -62,6 +62,7 @@ class _Pairing:
         self.doubles: list[Unpaired] = []
         self.copies: dict[_Ref, Copy] = {}
         self.rivals: set[_Ref] = set()
+        self.orphans: set[_Ref] = set()
 
     def run(self, unpaired: Sequence[Unpaired]) -> Pairing:
         unpaired = self._sorted_out(unpaired)
@@ -74,7 +75,9 @@ class _Pairing:
         left = self._by_match(left)
         left = [each for each in left if not self._by_contested_marker(each)]
         for each in left:
-            self._bear(each)
+            # A row whose series nobody shows waits for those who cannot be asked just now.
+            if _ref(each) not in self.orphans:
+                self._bear(each)
         return self.found
 
     def _sorted_out(self, unpaired: Sequence[Unpaired]) -> list[Unpaired]:
@@ -115,7 +118,8 @@ class _Pairing:
         by_key = self.known.by_key.get((each.channel, copy.key))
         if by_key is not None:
             return by_key
-        return (min(ids), WHOLE) if ids else None
+        # After an old backup the series may go by a new id; its rows still name their occurrences.
+        return (min(ids), _slot(each)) if ids else None
 
     def _join(self, each: Unpaired, id: AppointmentId, slot: Slot) -> bool:
         """Join an appointment, unless its place is taken: then wait a cycle, then it is another."""
@@ -174,6 +178,7 @@ class _Pairing:
             whole = [each for each in group if _slot(each) == WHOLE]
             whole = whole or series_of(group, left, self.policy)
             if not whole:
+                self.orphans.update(map(_ref, group) if self.moment.blind else ())
                 left.extend(group)
                 continue
             group = [*group, *(each for each in whole if each not in group)]
@@ -208,9 +213,9 @@ class _Pairing:
             known = self.newborn_uids.get(uid)
             if known is not None:
                 for each in group:
-                    self._join(each, known, WHOLE)
+                    self._join(each, known, _slot(each))
                 continue
-            first = [e for e in group if self._is_admitted(e)]
+            first = [e for e in group if self._is_admitted(e) and _ref(e) not in self.orphans]
             if len(group) == 1 or not first:
                 left.extend(group)
                 continue

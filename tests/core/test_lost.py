@@ -8,27 +8,42 @@ from datetime import timedelta
 from syncd.core.belong import Moment
 from syncd.core.channel import Policy
 from syncd.core.marks import Unpaired
-from syncd.core.model import Appointment
+from syncd.core.model import Appointment, Recurrence
 from syncd.core.pair import pair
 from syncd.core.paired import Known, Pairing
-from syncd.core.state import Copy, Marker, Present, Seen
-from tests.core.values import NOW, USUAL, VISIT, channels
+from syncd.core.state import Agreement, Copy, Marker, Present, Seen
+from tests.core.values import NOW, USUAL, VISIT, at, channels
 
 DAY = timedelta(days=1)
 
 
-def _shown(channel: str, key: str, reads: Appointment, mark: str = "", uid: str = "") -> Unpaired:
-    marker = Marker("old00000", mark) if mark else None
+SERIES = replace(VISIT, recurrence=Recurrence(("FREQ=WEEKLY;COUNT=2",)))
+SLOTS = ("20260310T100000", "20260317T100000")
+
+
+def _shown(
+    channel: str, key: str, reads: Appointment, mark: str = "", uid: str = "", slot: str = ""
+) -> Unpaired:
+    marker = Marker("old00000", mark, slot) if mark else None
     copy = Copy(key, "1", "", reads, uid=uid or None, marker=marker)
     return Unpaired(channel, copy, Seen(Present(copy), NOW))
 
 
-def _paired(*shown: Unpaired) -> Pairing:
-    """First contact of all channels, with nothing known."""
+def _rows(uid: str = "") -> list[Unpaired]:
+    """A row for each occurrence of the series, as we made it under an id that is forgotten."""
+    days = (VISIT, replace(VISIT, when=at(17, 10)))
+    return [
+        _shown("crm", f"row{slot}", each, "old", uid, slot)
+        for slot, each in zip(SLOTS, days, strict=True)
+    ]
+
+
+def _paired(*shown: Unpaired, known: Known | None = None, blind: str = "") -> Pairing:
+    """First contact of all channels, with nothing known but ``known``."""
     made = channels("crm", "cal", "cal2")
     fresh = (f"new{number}" for number in range(99))
-    known = Known(contacts=frozenset(made))
-    moment = Moment(NOW, NOW - 30 * DAY, NOW + 365 * DAY, "UTC", frozenset())
+    known = known or Known(contacts=frozenset(made))
+    moment = Moment(NOW, NOW - 30 * DAY, NOW + 365 * DAY, "UTC", frozenset({blind} - {""}))
     return pair(shown, known, Policy(made, USUAL), moment, lambda: next(fresh))
 
 
@@ -77,3 +92,26 @@ def test_what_a_copy_in_doubt_may_be_is_not_copied_either() -> None:
     assert waiting["cal"] == waiting["cal2"] == ("crm:row",)
     assert set(waiting["row"]) <= {"cal:cal", "cal2:cal2"}
     assert _together(found) == [{"other"}]
+
+
+def test_rows_find_their_series_that_is_known_by_another_id() -> None:
+    """Invariant 3: after an old backup the CRM was down, and the series was born anew from its
+    calendar. The rows name an id that nobody knows, and their occurrences."""
+    known = Known({"new": Agreement(SERIES)}, {"series@x": frozenset({"new"})})
+    found = _paired(*_rows("series@x"), known=known)
+    assert found.joined == {("crm", f"row{slot}"): ("new", slot) for slot in SLOTS}
+
+
+def test_rows_wait_for_a_channel_that_may_show_their_series() -> None:
+    """Invariant 3: they are no visits of their own, though the calendar is down."""
+    for uid in ("", "series@x"):
+        found = _paired(*_rows(uid), blind="cal")
+        assert (found.joined, found.births, found.left) == ({}, {}, [])
+        found = _paired(*_rows(uid), _shown("cal", "series", SERIES, uid=uid))
+        assert [{*found.joined.values()}] == [{("old", ""), *(("old", slot) for slot in SLOTS)}]
+
+
+def test_rows_without_a_series_anywhere_are_visits() -> None:
+    """It was deleted while nobody remembered; what is left of it is not forgotten."""
+    found = _paired(*_rows())
+    assert len(found.births) == len(SLOTS)

@@ -230,4 +230,18 @@ PLAYS: dict[str, tuple[Company, list[Step]]] = {
             *(Cycle(), Restart(backup=True)),
         ],
     ),
+    "a backup from before a series, while the CRM with its rows is down": (
+        two(1, 2),
+        [
+            *(*FIVE, Act("series", "cal1", "t27", 27), Cycle()),
+            *(Weather("crm", "down", True), Restart(backup=True), Cycle()),
+        ],
+    ),
+    "a backup from before a series, while its calendar is down": (
+        two(2, 3),
+        [
+            *(*FIVE, Act("series", "cal1", "t27", 27), Cycle()),
+            *(Weather("cal1", "down", True), Restart(backup=True), Cycle()),
+        ],
+    ),
 }
