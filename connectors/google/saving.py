@@ -35,7 +35,7 @@ from connectors.google.wire import (
     text_of,
 )
 from syncd.connector import Identity
-from syncd.core.model import Appointment, When
+from syncd.core.model import Appointment
 from syncd.core.state import WHOLE, Copy, Key, Marker
 from syncd.errors import Rejected, Stale, Unauthorized, Unavailable
 
@@ -106,11 +106,28 @@ class Saver:
             series = Series(event, series.exceptions)
             if series.exceptions and is_series(event):
                 # Which exceptions outlive another rule or time is Google's affair.
-                series = self._again(copy.key)
+                again = self._again(copy.key)
+                self._refuse_edited(series, again)
+                series = again
         done = self._occurrences(series, wanted, applied=bool(patch))
         if done is series and not patch:
             return self._untouched(copy)
         return done
+
+    def _refuse_edited(self, before: Series, now: Series) -> None:
+        """Raise if an occurrence has changed since it was read: an exception has an ETag of its
+        own, so that the master's does not tell."""
+        for id, event in now.exceptions.items():
+            known = before.exceptions.get(id)
+            if known is None or not self._says_the_same(known, event):
+                raise Stale(f"{now.key}: one of its occurrences has changed", key=now.key)
+
+    def _says_the_same(self, one: Event, other: Event) -> bool:
+        if is_cancelled(one) or is_cancelled(other):
+            return is_cancelled(one) and is_cancelled(other)
+        zone = self._style.default_zone
+        same = same_instants(read_when(one, zone), read_when(other, zone))
+        return same and fields_of(one) == fields_of(other)
 
     def _untouched(self, copy: Copy) -> Series:
         """Nothing was to be written: what is there is the proof."""
@@ -188,10 +205,7 @@ class Saver:
         there = self._reader.event(each.id)
         if there is None:
             raise Rejected(f"{key}: Google has no occurrence at {each.rid}")
-        zone = self._style.default_zone
-        whens: tuple[When, When] = (read_when(there, zone), read_when(expected, zone))
-        same = same_instants(*whens) and fields_of(there) == fields_of(expected)
-        if is_cancelled(there) or not same:
+        if is_cancelled(there) or not self._says_the_same(there, expected):
             raise Stale(f"{key}: one of its occurrences has changed", key=key)
         return there
 

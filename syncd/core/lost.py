@@ -6,14 +6,15 @@ find each other as at first contact, and here it is known that each of ours has 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, MutableMapping, Sequence
 from typing import TypeAlias
 
 from syncd.core.channel import Policy
 from syncd.core.fidelity import project
 from syncd.core.match import SEVERAL, Doubtful
+from syncd.core.paired import Pairing
 from syncd.core.paths import diff
-from syncd.core.state import WHOLE, AppointmentId, ChannelName, Copy, Key, Slot
+from syncd.core.state import WHOLE, AppointmentId, ChannelName, Copy, Key, Place, Slot
 
 Ref: TypeAlias = tuple[ChannelName, Key]
 
@@ -70,6 +71,29 @@ def contested(
             if other is not None and other in ours:
                 found.setdefault(ours[other], set()).add(ref)
     return found
+
+
+def reunited(
+    ids: set[AppointmentId],
+    ours: Iterable[AppointmentId],
+    found: Pairing,
+    taken: MutableMapping[tuple[AppointmentId, Place], Key],
+) -> set[AppointmentId]:
+    """``ids`` that are one appointment, without those of ``ours`` that another one stands for: the
+    original was born anew while our copies of it could not be asked. These join it."""
+    known = ids.difference(ours)
+    if len(known) != 1:
+        return ids
+    (own,) = known
+    for id in ids - known:
+        moving = {ref: slot for ref, (other, slot) in found.joined.items() if other == id}
+        if any((own, (ref[0], slot)) in taken for ref, slot in moving.items()):
+            return ids
+        del found.births[id]
+        for ref, slot in moving.items():
+            found.joined[ref] = (own, slot)
+            taken[own, (ref[0], slot)] = taken.pop((id, (ref[0], slot)))
+    return known
 
 
 def _distance(a: Ref, b: Ref, copies: Mapping[Ref, Copy], policy: Policy) -> int:

@@ -105,16 +105,17 @@ def series_of(
 
 
 def _is_row(row: Unpaired, series: Unpaired, policy: Policy) -> bool:
-    single = occurrence(series.copy.reads, _slot(row))
+    single = occurrence(series.copy.reads, slot_of(row))
     fidelity = policy.channels[row.channel].fidelity
     return single is not None and project(single, fidelity).title == row.copy.reads.title
 
 
 def _place(each: Unpaired) -> tuple[ChannelName, Slot]:
-    return each.channel, _slot(each)
+    return each.channel, slot_of(each)
 
 
-def _slot(each: Unpaired) -> Slot:
+def slot_of(each: Unpaired) -> Slot:
+    """Which occurrence its marker names; all of it without one."""
     return each.copy.marker.slot if each.copy.marker is not None else WHOLE
 
 

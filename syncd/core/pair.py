@@ -12,13 +12,14 @@ from typing import TypeAlias
 
 from syncd.core.belong import Moment, admits, in_window
 from syncd.core.channel import Policy
-from syncd.core.lost import contested, rebuilt, twins
+from syncd.core.lost import contested, rebuilt, reunited, twins
 from syncd.core.marks import (
     Unpaired,
     apart,
     goes_by_its_uid,
     is_duplicate,
     series_of,
+    slot_of,
     true_marks,
     was_removed,
 )
@@ -119,7 +120,7 @@ class _Pairing:
         if by_key is not None:
             return by_key
         # After an old backup the series may go by a new id; its rows still name their occurrences.
-        return (min(ids), _slot(each)) if ids else None
+        return (min(ids), slot_of(each)) if ids else None
 
     def _join(self, each: Unpaired, id: AppointmentId, slot: Slot) -> bool:
         """Join an appointment, unless its place is taken: then wait a cycle, then it is another."""
@@ -175,15 +176,15 @@ class _Pairing:
             # What others hold tells which of two in one place is the duplicate.
             self.rivals.update(map(_ref, rivals))
             left.extend(rivals)
-            whole = [each for each in group if _slot(each) == WHOLE]
+            whole = [each for each in group if slot_of(each) == WHOLE]
             whole = whole or series_of(group, left, self.policy)
             if not whole:
                 self.orphans.update(map(_ref, group) if self.moment.blind else ())
                 left.extend(group)
                 continue
             group = [*group, *(each for each in whole if each not in group)]
-            for each in whole + [each for each in group if _slot(each) != WHOLE]:
-                self._join(each, id, _slot(each))
+            for each in whole + [each for each in group if slot_of(each) != WHOLE]:
+                self._join(each, id, slot_of(each))
             members = [each for each in group if self._joined(each) == id]
             if members:
                 self._born(id, members)
@@ -213,7 +214,7 @@ class _Pairing:
             known = self.newborn_uids.get(uid)
             if known is not None:
                 for each in group:
-                    self._join(each, known, _slot(each))
+                    self._join(each, known, slot_of(each))
                 continue
             first = [e for e in group if self._is_admitted(e) and _ref(e) not in self.orphans]
             if len(group) == 1 or not first:
@@ -228,7 +229,7 @@ class _Pairing:
     def _by_match(self, unpaired: list[Unpaired]) -> list[Unpaired]:
         """First contact of channels: unique matches are linked, doubtful ones wait."""
         contacts = frozenset(self.known.contacts)
-        if not contacts or not unpaired:
+        if not contacts or not (unpaired or self.found.births):
             return unpaired
         here = {_ref(each): each for each in unpaired if self._in_window(each)}
         known = self._known_candidates(contacts)
@@ -282,6 +283,9 @@ class _Pairing:
         """One appointment for a group, unless it would tie two known ones together."""
         members = [here[ref] for ref in group if ref in here]  # type: ignore[index]  # our refs
         known = {ids[ref] for ref in group if ref in ids}
+        if len(known) > 1:
+            ours = rebuilt(self.found.joined, self.found.births, self.copies)
+            known = reunited(known, ours.values(), self.found, self.taken)
         if len(known) > 1:
             for each in members:
                 self._doubt(each, tuple(sorted(known)), "matches several appointments")

@@ -193,3 +193,25 @@ def test_a_duplicate_outlives_its_original() -> None:
     made.run(4)
     assert [each.title for each in made.all_reads("cal")] == ["另一次"]
     assert [each.title for each in made.all_reads("crm")] == ["另一次"]
+
+
+@pytest.mark.parametrize(("born", "later"), [("cal", "crm"), ("crm", "cal")])
+def test_our_copy_comes_back_after_its_original_was_born_anew(born: str, later: str) -> None:
+    """Invariants 3 and 6: the store was lost while one system was down. Its copy bears a mark that
+    nobody knows and no UID, and is what is equal to it."""
+    made = world("crm", "cal")
+    made.cycle()
+    made.add(born, VISIT, uid=None)
+    made.run()
+    made.lose_store()
+    copies = made.remotes[later].copies
+    for key, copy in copies.items():
+        copies[key] = replace(copy, uid=None)
+    made.remotes[later].down = True
+    made.run()
+    made.remotes[later].down = False
+    made.written.clear()
+    made.run()
+    assert count(made) == {"crm": 1, "cal": 1}
+    assert made.written == []
+    assert len(made.agreements) == 1

@@ -198,6 +198,23 @@ def test_what_people_copy_move_and_put_back_keeps_what_is_on_it(desk: Pair) -> N
     assert system.foreign(back)["x-plant"] == "紫, \\red"
 
 
+def test_an_occurrence_that_was_moved_meanwhile_is_not_written_over(desk: Pair) -> None:
+    """Invariant 2."""
+    system, connector = desk
+    titled = {"20260316T100000": Override((("title", "t1 anders"),))}
+    content = replace(WEEKLY, overrides=tuple(titled.items()))
+    (copy,) = connector.fetch([connector.create(NAME, content).key]).copies
+    noon = TEN + timedelta(days=14, hours=2)
+    moved = Override((("when", Timed(noon, noon + timedelta(hours=1), "Asia/Shanghai")),))
+    both = {**titled, "20260323T100000": moved}
+    system.person_edit(copy.key, lambda held: replace(held, overrides=tuple(both.items())))
+    with pytest.raises(Stale):
+        connector.update(copy, replace(content, title="t1 neu"))
+    shown = dict(system.reads(copy.key).overrides)
+    assert shown.keys() == both.keys()
+    assert moved.values[0] in shown["20260323T100000"].values
+
+
 def test_to_cancel_is_to_delete(desk: Pair) -> None:
     system, _ = desk
     key = system.person_create(VISIT)
