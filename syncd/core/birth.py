@@ -84,12 +84,11 @@ def _merge_occurrences(heres: list[Here], draft: Draft, policy: Policy, moment: 
         if single is None or here.copy is None:
             continue
         shown = project(single, here.channel.fidelity)
-        for path, value in diff(shown, here.copy.reads).items():
-            if len(path) > 1 or path[0] not in OVERRIDABLE_FIELDS:
-                continue
-            target = ("overrides", slot, path[0])
+        differing = {path[0] for path in diff(shown, here.copy.reads)}
+        for name in sorted(differing & OVERRIDABLE_FIELDS):
+            target, value = ("overrides", slot, name), get(here.copy.reads, (name,))
             row = Claim(here.channel.name, target, value, value, here.span, here)
-            of_series = get(single, path)
+            of_series = get(single, (name,))
             whole = Claim(draft.born, target, of_series, of_series, here.span)
             _agree(court.decide(target, unsubsumed([row, whole], policy)), draft)
 

@@ -244,4 +244,11 @@ PLAYS: dict[str, tuple[Company, list[Step]]] = {
             *(Weather("cal1", "down", True), Restart(backup=True), Cycle()),
         ],
     ),
+    "a guest of one row, and a backup from before its series": (
+        two(1, 1),
+        [
+            *(*FIVE, Act("series", "cal1", "t16", 16), Cycle(), Cycle()),
+            *(Act("invite", "crm", "t16", 31), Restart(backup=True)),
+        ],
+    ),
 }
