@@ -126,7 +126,8 @@ class Connections:
         id = f"{bridge}/{channel.name}"
         if not isinstance(answer, ConnectorError):
             self._told[bridge, channel.name] = answer
-            remember_fidelity(self._store, id, answer)
+            connector = self._settings.systems[channel.system].connector
+            remember_fidelity(self._store, id, answer, connector)
             return
         if not isinstance(answer, Resting | Stopped):
             metrics.failed(channel.system, answer)

@@ -52,6 +52,7 @@ OWED = "is owed the agreed value"
 DISPUTED = "was decided against; is owed the agreed value"
 CLAIMED = "keeps its own value until the question is answered"
 NOT_CARRIED = "has no such field"
+SINGLE = "a single event: this channel has no form for the series"
 
 
 @dataclass(frozen=True, slots=True)
@@ -273,7 +274,7 @@ def _presences(view: _View) -> list[Presence]:
                 Presence(
                     *place,
                     settled.copy.key,
-                    _leaving(channel, view),
+                    _leaving(channel, view) or _form(channel, place[1], view),
                     settled.confirmed,
                     [each for each in asides if each.slot == place[1]],
                 )
@@ -296,6 +297,14 @@ def _leaving(channel: Channel, view: _View) -> str:
     if channel.on_exit is OnExit.KEEP:
         return "is not held here (any more), and kept"
     return "is not held here (holds)"
+
+
+def _form(channel: Channel, slot: Slot, view: _View) -> str:
+    """Why a copy is not the series, in a channel that holds others."""
+    whole = given(channel, view.agreement.appointment, view.policy, view.agreement.born)
+    if slot == WHOLE or whole.recurrence is None or not channel.fidelity.recurrence:
+        return ""
+    return "" if channel.fidelity.repeats(whole) else SINGLE
 
 
 def _why_not(channel: Channel, view: _View) -> str:

@@ -4,10 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from importlib.metadata import EntryPoint, PackageNotFoundError, entry_points, metadata
+from typing import Protocol, runtime_checkable
 
 from syncd.connector import GROUP, Manifest, Plugin
+from syncd.core.model import Appointment
 from syncd.errors import ConfigError
 from syncd.problems import nearest
+
+
+@runtime_checkable
+class Chooses(Protocol):
+    """A plugin whose channels hold some series themselves, and of others single occurrences."""
+
+    def expresses(self, appointment: Appointment) -> bool:
+        """What the fidelity of its channels has as ``series``, also where none is reached. Pure."""
+        ...
 
 
 class Plugins(Mapping[str, Manifest]):

@@ -11,20 +11,24 @@ from syncd.core.channel import Policy
 from syncd.core.fidelity import Fidelity
 from syncd.former import with_former_addresses
 from syncd.people import People
+from syncd.plugins import Chooses, plugin
 from syncd.store import Store
 
 _SETS = ("carries", "attendee_parts", "customer_parts", "override_fields")
 
 
-def remember_fidelity(store: Store, channel: str, fidelity: Fidelity) -> None:
-    """Note what ``channel`` (``bridge/name``) carries."""
-    encoded = _encoded(fidelity)
+def remember_fidelity(store: Store, channel: str, fidelity: Fidelity, connector: str) -> None:
+    """Note what ``channel`` (``bridge/name``) carries. ``connector``: which one said so."""
+    encoded = _encoded(fidelity, connector)
     if store.meta_get(_name(channel)) != encoded:
         store.meta_set(_name(channel), encoded)
 
 
 def remembered_fidelity(store: Store, channel: str) -> Fidelity | None:
-    """What ``channel`` carried when it last said so; ``None`` if it never did."""
+    """What ``channel`` carried when it last said so; ``None`` if it never did.
+
+    Raises ``ConfigError`` if its connector, which knows what series it holds, cannot be used.
+    """
     told = store.meta_get(_name(channel))
     return _decoded(told) if told is not None else None
 
@@ -43,8 +47,10 @@ def _name(channel: str) -> str:
     return f"fidelity:{channel}"
 
 
-def _encoded(fidelity: Fidelity) -> str:
+def _encoded(fidelity: Fidelity, connector: str) -> str:
     told = asdict(fidelity)
+    # Which series it holds is for its connector to say, not for a text.
+    told["series"] = connector if fidelity.series is not None else None
     return json.dumps(
         {name: sorted(v) if isinstance(v, frozenset) else v for name, v in told.items()},
         sort_keys=True,
@@ -54,4 +60,8 @@ def _encoded(fidelity: Fidelity) -> str:
 def _decoded(text: str) -> Fidelity:
     told = json.loads(text)
     kept: dict[str, Any] = {n: frozenset(v) if n in _SETS else v for n, v in told.items()}
+    name = kept.pop("series", None)
+    connector = plugin(name) if name else None
+    if isinstance(connector, Chooses):
+        kept["series"] = connector.expresses
     return Fidelity(**kept)

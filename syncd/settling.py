@@ -11,6 +11,7 @@ from itertools import islice
 
 from syncd.core.belong import Moment
 from syncd.core.channel import Policy
+from syncd.core.owe import SINGLY
 from syncd.core.packed import Packed
 from syncd.core.paths import Path, path_text
 from syncd.core.recurrence import last_end, starts_utc
@@ -245,7 +246,7 @@ def log_begun(
 
 def _again(plan: Plan, policy: Policy, moment: Moment) -> datetime | None:
     """When time alone makes it due: the horizon moves on, day by day, and with it, where there
-    are channels without series, the occurrences that they hold."""
+    are channels that do not hold the series, its occurrences there."""
     if plan.agreement is None:
         return None
     appointment = plan.agreement.appointment
@@ -255,8 +256,22 @@ def _again(plan: Plan, policy: Policy, moment: Moment) -> datetime | None:
     if appointment.recurrence is None:
         return None
     last = last_end(appointment, moment.default_zone)
-    rows = any(not channel.fidelity.recurrence for channel in policy.channels.values())
+    if _changes_form(plan):
+        return moment.now
+    rows = any(not each.fidelity.repeats(appointment) for each in policy.channels.values())
     return moment.now + DAY if rows and (last is None or last >= moment.end) else None
+
+
+def _changes_form(plan: Plan) -> bool:
+    """Whether a channel holds a series in another form from now on, which takes two steps."""
+    if plan.agreement is None:
+        return False
+    singly = {channel for channel, slot in plan.agreement.copies if slot != WHOLE}
+    return any(
+        write.reason == SINGLY
+        or (write.operation is Operation.CREATE and write.slot == WHOLE and write.channel in singly)
+        for write in plan.writes
+    )
 
 
 def count_conflicts(plans: Iterable[Plan]) -> Counter[str]:
@@ -277,9 +292,16 @@ def set_fights_aside(
     if not losers:
         return 0
     count = 0
+    singly = {
+        (plan.id, *place)
+        for plan in plans
+        if plan.agreement is not None
+        for place in plan.agreement.copies
+        if place[1] != WHOLE
+    }
     known = {(a.appointment, a.channel, a.slot, a.path) for a in store.asides(bridge)}
     for (id, channel, path), times in store.put_backs(losers, now - DAY).items():
-        slot, own = _own(policy, channel, path)
+        slot, own = _own(policy, singly, id, channel, path)
         if times < FIGHT_LIMIT or (id, channel, slot, own) in known:
             continue
         reason = f"somebody sets this value again and again ({times} times within 24 h)"
@@ -291,10 +313,18 @@ def set_fights_aside(
 _AGAINST = frozenset({Kind.CONFLICT, Kind.PUT_BACK, Kind.OVERWRITTEN})
 
 
-def _own(policy: Policy, channel: str, path: Path) -> tuple[str, Path]:
+def _own(
+    policy: Policy,
+    singly: Collection[tuple[AppointmentId, str, str]],
+    id: AppointmentId,
+    channel: str,
+    path: Path,
+) -> tuple[str, Path]:
     """A path in a copy's own terms: without series, an override is a field of its row."""
     found = policy.channels.get(channel)
-    if found is None or found.fidelity.recurrence or path[0] != "overrides":
+    if found is None or path[0] != "overrides":
+        return WHOLE, path
+    if found.fidelity.recurrence and (id, channel, path[1]) not in singly:
         return WHOLE, path
     return path[1], (path[2],)
 

@@ -19,6 +19,7 @@ from syncd.errors import ConfigError
 if TYPE_CHECKING:
     from connectors.microsoft365.client import Account
     from connectors.microsoft365.connector import GraphConnector
+    from syncd.core.model import Appointment
 
 _ENDPOINT = "https://graph.microsoft.com/v1.0/"
 _AUTHORITY = "https://login.microsoftonline.com"
@@ -54,6 +55,12 @@ class Microsoft365Plugin:
         zone = system.time_zone if zone_info(system.time_zone) is not None else "UTC"
         style = Style(collection.invite, zone)
         return GraphConnector(Settings(account, place, person, style))
+
+    def expresses(self, appointment: Appointment) -> bool:
+        """Whether Graph can hold this series itself."""
+        from connectors.microsoft365.expressible import expresses
+
+        return expresses(appointment)
 
     def receive(self, notice: Notice) -> Receipt:
         """Read a notification of Graph."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import date, datetime, timedelta
+from functools import lru_cache
 from itertools import islice, pairwise
 
 from connectors.microsoft365.patterns import NoPattern, pattern_of
@@ -35,6 +36,7 @@ def why_not(appointment: Appointment) -> str:
         return str(error)
 
 
+@lru_cache(maxsize=256)  # it is asked several times while one appointment is settled
 def expresses(appointment: Appointment) -> bool:
     """Whether Graph can hold this series itself (and every appointment that is none)."""
     return not why_not(appointment)

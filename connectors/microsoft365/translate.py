@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from connectors.microsoft365.carried import resolve, zone_hint
+from connectors.microsoft365.expressible import expresses
 from connectors.microsoft365.fields import (
     PLAIN,
     Unusable,
@@ -45,6 +46,7 @@ def fidelity_in(default_zone: str) -> Fidelity:
         values={"status": {"completed": "confirmed", "no_show": "confirmed"}},
         lengths={"title": _LONGEST_TITLE},
         resolution=60,
+        series=expresses,
         floating=False,
         default_zone=default_zone,
     )

@@ -7,7 +7,7 @@ conformance suite fails a connector that reads back anything else.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -42,7 +42,9 @@ class Fidelity:
     or by path of a part (``customer.name``, ``custom.floor``).
     ``values``: for a field, what the channel reads back for a canonical value it cannot tell
     apart (``{"status": {"no_show": "confirmed"}}``). ``recurrence``: the channel holds series
-    itself; else single occurrences stand for them. ``zone``: the one zone all times are kept
+    itself; else single occurrences stand for them. ``series``: which series it can hold itself, of
+    what it would hold of them (``None``: all); for the others single occurrences stand, as in a
+    channel without recurrence. ``zone``: the one zone all times are kept
     in, ``None`` if each keeps its own. ``floating``: floating times stay floating, else they
     are fixed in ``default_zone``. ``resolution``: seconds that times are rounded to.
     ``attendee_parts`` and ``customer_parts``: the attributes kept besides the key.
@@ -54,6 +56,7 @@ class Fidelity:
     lengths: Mapping[str, int] = field(default_factory=dict)
     values: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     recurrence: bool = True
+    series: Callable[[Appointment], bool] | None = None
     zone: str | None = None
     floating: bool = True
     default_zone: str = "UTC"
@@ -68,12 +71,19 @@ class Fidelity:
         | {"visibility", "attendees", "tags", "reminders", "resources"}
     )
 
+    def repeats(self, series: Appointment) -> bool:
+        """Whether the channel holds this series itself: no single occurrences stand for it."""
+        if self.series is None or not self.recurrence:
+            return self.recurrence
+        return self.series(project(series, self))
+
 
 def project(appointment: Appointment, fidelity: Fidelity) -> Appointment:
     """What a channel of this fidelity would hold of ``appointment``. Pure and idempotent.
 
     For a channel without recurrence, pass a single occurrence: ``recurrence`` and
-    ``overrides`` are dropped here.
+    ``overrides`` are dropped here. A series that only this channel cannot hold (``repeats``)
+    is kept as it is: it is never asked to, and its copy from before is compared with that.
     """
     kept: dict[str, object] = {}
     carries, tables, lengths = fidelity.carries, fidelity.values, fidelity.lengths

@@ -125,11 +125,12 @@ class _Index:
         return list(found.values()) if len(found) <= CROWD else []
 
     def slots(self, node: Node) -> Iterator[Node]:
-        """The occurrences of series that a single copy of a channel without series is."""
-        if node.repeats is not None or node.fidelity.recurrence:
+        """The occurrences that a single copy is, of series that its channel does not hold."""
+        fidelity = node.fidelity
+        if node.repeats is not None or (fidelity.recurrence and fidelity.series is None):
             return
         for series in self._series(node.title, node.shortened):
-            if series.channel != node.channel:
+            if series.channel != node.channel and not fidelity.repeats(series.reads):
                 yield from (slot for slot in self._occurrences(series, node) if is_same(node, slot))
 
     def _series(self, title: str, shortened: bool) -> Iterable[Node]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import replace
 
 from syncd.core.belong import (
@@ -45,8 +45,14 @@ NO_LONGER_HELD = "no longer held"
 CANCELLED = "cancelled"
 DELETED = "deleted"
 NOT_AN_OCCURRENCE = "no longer an occurrence"
+SINGLY = "single occurrences stand for the series here"
+IN_SERIES = "its series is held here now"
 CHANGED = "changed"
 NEW = "new here"
+
+
+_PAST_TOO = frozenset({DELETED, IN_SERIES})
+"""Why also the copy of a single occurrence goes that is over."""
 
 
 class Owing:
@@ -129,7 +135,7 @@ class Owing:
             here = self.heres.get(place)
             if (here is not None and here.waiting) or (place, ()) in self.aside:
                 continue
-            if place[1] != WHOLE and self._is_past(place[1]) and reason != DELETED:
+            if place[1] != WHOLE and self._is_past(place[1]) and reason not in _PAST_TOO:
                 continue
             base = self.draft.copies[place].copy
             self.writes.append(Write(*place, Operation.DELETE, base=base, reason=reason))
@@ -138,19 +144,42 @@ class Owing:
         """Every copy as it should be, and the ones that are missing."""
         draft = self.draft
         whole = given(channel, draft.appointment, self.policy, draft.born)
-        series = whole.recurrence is not None and not channel.fidelity.recurrence
+        series = whole.recurrence is not None and not channel.fidelity.repeats(whole)
+        if series and (channel.name, WHOLE) in draft.copies and channel.fidelity.recurrence:
+            self._whole_goes(channel, whole)
+            return
         if not series and len(places) == 1 and places[0][1] == WHOLE:
             if not self._is_as_asked(places[0], whole):
                 self._update(channel, places[0], whole, self._projected(whole, channel.fidelity))
             return
         wanted = projected(channel.fidelity, whole, self.moment, series=series)
+        have = {place[1] for place in places}
+        if not series and self._series_comes(channel, whole, have):
+            places = []  # what stands for its occurrences goes when it is there
         for place in places:
             self._occurrence(channel, place, whole, wanted, series=series)
-        have = {place[1] for place in places}
         for slot, shown in wanted.items():
             if slot not in have:
                 full = occurrence(whole, slot) if slot != WHOLE else whole
                 self._create(channel, slot, full or whole, shown)
+
+    def _whole_goes(self, channel: Channel, whole: Appointment) -> None:
+        """A series that the channel could hold until now: single occurrences stand for it when it
+        is gone. If it may not go it stays, so that nothing is there twice; so does an invitation.
+        """
+        place = (channel.name, WHOLE)
+        settled = self.draft.copies[place]
+        if settled.copy.invited:
+            self._update(channel, place, whole, self._projected(whole, channel.fidelity))
+        else:
+            self._remove(channel, [place], SINGLY)
+
+    def _series_comes(self, channel: Channel, whole: Appointment, have: Set[Slot]) -> bool:
+        """Whether the channel gets a series for which single occurrences still stand there."""
+        if whole.recurrence is None or WHOLE in have or whole.status is Status.CANCELLED:
+            return False
+        wanted = (channel.name, WHOLE) not in self.draft.absent and in_window(whole, self.moment)
+        return wanted and bool(have)
 
     def _occurrence(
         self,
@@ -166,6 +195,8 @@ class Owing:
         if shown is not None:
             full = occurrence(whole, slot) if slot != WHOLE else whole
             self._update(channel, place, full or whole, shown)
+        elif whole.recurrence is not None and not series and is_occurrence(whole, slot):
+            self._remove(channel, [place], IN_SERIES)
         elif slot != WHOLE and not self._is_past(slot):
             if not series or not is_occurrence(whole, slot) or occurrence(whole, slot) is None:
                 self._remove(channel, [place], NOT_AN_OCCURRENCE)
@@ -249,6 +280,8 @@ class Owing:
         here = self.heres.get(place)
         if place in self.draft.absent or (place, ()) in self.aside:
             return
+        if channel.fidelity.series is not None and (channel.name, WHOLE) in self.draft.absent:
+            return  # nor what would stand for it
         if channel.name in self.moment.blind or (here is not None and here.waiting):
             return
         if shown.status is Status.CANCELLED and "status" in channel.fidelity.carries:

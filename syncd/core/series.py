@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from datetime import date, datetime, timedelta
 
-from syncd.core.belong import Moment
-from syncd.core.channel import Policy
+from syncd.core.belong import Moment, given
+from syncd.core.channel import Channel, Policy
 from syncd.core.draft import Draft
 from syncd.core.model import AllDay, Appointment
 from syncd.core.recurrence import is_occurrence, remap, reslot, rid_of, rid_start
@@ -49,12 +49,25 @@ def reslot_copies(draft: Draft, policy: Policy, moment: Moment) -> None:
     moves: dict[Place, Place] = {}
     for place in draft.copies:
         channel = policy.channels.get(place[0])
-        if channel is None or channel.fidelity.recurrence:
+        if channel is None or _stays(channel, place, draft, policy):
             continue
         slot = _moved_slot(place[1], old, now, moment)
         if slot != place[1]:
             moves[place] = (place[0], slot)
     _move(draft, moves)
+
+
+def _stays(channel: Channel, place: Place, draft: Draft, policy: Policy) -> bool:
+    """Whether a copy stands for what it stood for: in a channel that holds series, the series
+    itself, and what is one now; single occurrences also there follow theirs."""
+    if channel.fidelity.recurrence and channel.fidelity.series is None:
+        return True
+    now = draft.appointment
+    if place[1] != WHOLE:
+        return now.recurrence is None and (channel.name, WHOLE) in draft.copies
+    if draft.copies[place].copy.reads.recurrence is not None:
+        return True
+    return channel.fidelity.repeats(given(channel, now, policy, draft.born))
 
 
 def _moved_slot(slot: Slot, old: Appointment, new: Appointment, moment: Moment) -> Slot:

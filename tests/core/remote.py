@@ -46,7 +46,9 @@ class Remote:
     def put(self, key: str, reads: Appointment, **more: object) -> Copy:
         """Store a copy; the system makes of it what it can hold."""
         self.count += 1
-        held = self.rewrite(project(reads, self.channel.fidelity))
+        fidelity = self.channel.fidelity
+        held = self.rewrite(project(reads, fidelity))
+        assert held.recurrence is None or fidelity.repeats(held), "it has no form for this series"
         known = self.copies.get(key, Copy(key, None, "", held))
         copy = replace(known, version=f"v{self.count}", wire=f"w{self.count}", reads=held)
         self.copies[key] = replace(copy, **more)  # type: ignore[arg-type]  # fields of Copy

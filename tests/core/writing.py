@@ -64,10 +64,15 @@ def _carry_out(
     """What the system did: the copy it then holds, or the key that was stale."""
     if write.operation is Operation.CREATE:
         assert write.content is not None
+        agreement = world.agreements.get(id)
         key = f"{id}{write.slot}"
+        if agreement is not None:  # what stands for another occurrence now has kept its key
+            place, copies = (write.channel, write.slot), agreement.copies.items()
+            others = {each.copy.key for p, each in copies if p[0] == place[0] and p != place}
+            while key in others:
+                key += "+"
         if key in remote.copies:
             return None, key
-        agreement = world.agreements.get(id)
         uid = min(agreement.uids, default=f"{id}@syncd") if agreement else None
         more = {"uid": uid} if remote.channel.role == "calendar" else {}
         marker = Marker("inst", id, write.slot)
