@@ -46,5 +46,13 @@ class Target:
         mapping = asdict(self.mapping) if self.mapping is not None else {}
         mapping.pop("file", None)
         told = (__version__, asdict(self.channel), collection, mapping, self.time_zone)
-        text = json.dumps(told, sort_keys=True, default=sorted)  # sets have no order of their own
+        text = json.dumps(told, sort_keys=True, default=_told)
         return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()[:16]
+
+
+def _told(value: object) -> object:
+    """What JSON has no form for: sets, which have no order of their own, and a function, of which
+    the name is the same after each start."""
+    if callable(value):
+        return f"{value.__module__}.{getattr(value, '__qualname__', '')}"
+    return sorted(value)  # type: ignore[call-overload]  # all else are sets of texts
