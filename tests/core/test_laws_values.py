@@ -33,7 +33,8 @@ COARSE = Fidelity(
     custom_keys=frozenset({"floor"}),
     organizer_name=False,
 )
-FIDELITIES = st.sampled_from([Fidelity(), CALDAV, SHORT, ROWS, COARSE])
+PARTLY = replace(CALDAV, series=lambda series: not series.overrides)
+FIDELITIES = st.sampled_from([Fidelity(), CALDAV, SHORT, ROWS, COARSE, PARTLY])
 
 
 @SETTINGS

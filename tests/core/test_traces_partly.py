@@ -14,7 +14,7 @@ from syncd.core.fidelity import project
 from syncd.core.model import Appointment, Override, Recurrence, Status
 from syncd.core.recurrence import occurrence, occurrences
 from syncd.core.state import WHOLE, Kind, Operation
-from tests.core.harness import World, settled_world
+from tests.core.harness import World, settled_world, world
 from tests.core.remote import Fault
 from tests.core.test_traces_series import RIDS, WEEKLY
 from tests.core.values import CALDAV, VISIT, at, channel
@@ -187,6 +187,46 @@ def test_after_a_lost_state_each_finds_its_place() -> None:
     assert {name: dict(remote.copies) for name, remote in made.remotes.items()} == before
     assert tuple(held(made)) == ALL
     assert not made.written
+
+
+def test_at_first_contact_single_copies_are_its_occurrences() -> None:
+    """Nothing is there twice. What it could hold as a series is
+    not looked for in single copies."""
+    for visit, joined in ((DATED, True), (WEEKLY, False)):
+        made = world("cal", PARTLY)
+        made.add("cal", visit)
+        single = occurrence(visit, RIDS[1])
+        assert single is not None
+        made.add("partly", single)
+        made.run()
+        assert (len(made.agreements) == 1) is joined
+        assert len(made.remotes["partly"].copies) == (len(ALL) if joined else 2)
+        assert len(made.remotes["cal"].copies) == (1 if joined else 2)
+
+
+def test_somebody_duplicates_a_single_occurrence() -> None:
+    """The duplicate is an appointment of its own; the series is as it was."""
+    made = partly()
+    of = made.remotes["partly"].copies[key(made, RIDS[2])]
+    made.add("partly", replace(of.reads, title="拜访 (2)"), "own", uid="own@partly")
+    made.run()
+    assert len(made.agreements) == 2
+    assert len(made.remotes["partly"].copies) == len(ALL) + 1
+    assert [each.recurrence for each in made.all_reads("cal")].count(None) == 1
+
+
+def test_only_occurrences_in_the_window_stand() -> None:
+    """The horizon moves on, and with it the single occurrences."""
+    endless = Recurrence(("FREQ=WEEKLY",))
+    made = world("cal", PARTLY)
+    made.future = timedelta(days=30)
+    made.cycle()
+    made.add("cal", replace(VISIT, recurrence=endless))
+    made.run()
+    assert tuple(held(made)) == RIDS[:4]
+    made.now += timedelta(days=7)
+    made.run()
+    assert tuple(held(made)) == RIDS[:5]
 
 
 @pytest.mark.parametrize("back", [False, True])

@@ -180,7 +180,7 @@ FAULTS = (
     ),
     Fault(
         "syncd/core/owe.py",
-        "if place[1] != WHOLE and self._is_past(place[1]) and reason != DELETED:",
+        "if place[1] != WHOLE and self._is_past(place[1]) and reason not in _PAST_TOO:",
         "if False:",
         "cutting a series takes the rows of its past away",
     ),
