@@ -49,8 +49,8 @@ def _name(channel: str) -> str:
 
 def _encoded(fidelity: Fidelity, connector: str) -> str:
     told = asdict(fidelity)
-    # Which series it holds is for its connector to say, not for a text.
-    told["series"] = connector if fidelity.series is not None else None
+    if told.pop("series") is not None:  # which ones is for its connector to say, not for a text
+        told["series"] = connector
     return json.dumps(
         {name: sorted(v) if isinstance(v, frozenset) else v for name, v in told.items()},
         sort_keys=True,
