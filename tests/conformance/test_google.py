@@ -84,9 +84,6 @@ class TestGoogle(Suite):
             intruder=lambda: connect(stranger),
             secret=json.loads(google.key_file)["private_key"],
             lacks=RESTLESS if request.param == "restless" else {},
-            # What the habits have no part in is tried at length with one of them.
-            examples=30 if request.param == "usual" else 8,
-            many=300 if request.param == "usual" else 60,
             hopeless=replace(visit(title="hopeless"), tags=frozenset(_many())),
         )
         for connector in made:

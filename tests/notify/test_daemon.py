@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import signal
 import threading
 from collections.abc import Iterator
@@ -85,6 +84,8 @@ def _calm(office: TellingOffice) -> Iterator[None]:
             title = f"第 {number} 次修改"
             office.change(1, subject=title)
             assert wait_for(lambda title=title: title in office.desks[0].titles())
+        # A copy whose last write no look has shown yet is not asked to go: it would be one less.
+        _cycles(office, 2)
         yield
         assert running.end()[0] == 0
     assert TOKEN not in "".join(running.lines)
@@ -119,8 +120,7 @@ def test_a_hold_is_told_once_and_calm_not_at_all(office: TellingOffice) -> None:
             assert len(vendor.texts) == 1
             text = vendor.texts[0]
             assert "writing is held" in text
-            # It may look while they disappear: what has not gone by then is held as well.
-            assert re.search(r"sales: [5-8] writes wait: ", text)
+            assert "sales: 8 writes wait: " in text
             assert "第" not in text
             assert office.run("approve", office.held()).returncode == 0
             assert wait_for(lambda: len(office.desks[0].items()) == 4)
