@@ -86,7 +86,7 @@ def raw(url: str, request: bytes) -> bytes:
             line.sendall(request)
             line.shutdown(socket.SHUT_WR)
             return b"".join(iter(lambda: line.recv(65536), b""))
-        except ConnectionError:
+        except OSError:  # reset, or already taken down when this side ends
             return b""
 
 
