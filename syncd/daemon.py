@@ -20,6 +20,7 @@ from syncd import metrics, plugins
 from syncd.config import BridgeSettings, Settings, load
 from syncd.deployment import Deployment, now_utc
 from syncd.doorbell import Doorbell
+from syncd.ending import ended_in_time
 from syncd.errors import ConfigError
 from syncd.heartbeat import Heartbeat
 from syncd.lock import Busy, StoreLock
@@ -71,7 +72,8 @@ class Daemon:
         ``Busy`` if another syncd has the store."""
         settings = load(self._config, plugins.Plugins())
         url = settings.daemon.state.reveal()
-        with self._signals(), StoreLock(url) as lock, Store.open(url) as store:
+        in_time = ended_in_time(_abandoned)
+        with self._signals(), in_time, StoreLock(url) as lock, Store.open(url) as store:
             deployment: Deployment | None = self._deployed(settings, store)
             while deployment is not None:
                 deployment = self._serve(deployment, lock)
@@ -241,6 +243,10 @@ class Daemon:
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
+
+
+def _abandoned() -> None:
+    log.warning("stopped", state="stopped", reason="what was under way is abandoned")
 
 
 def _counted(number: int, one: str, more: str) -> str:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
 import threading
+from contextlib import closing
 from pathlib import Path
 from uuid import uuid4
 
@@ -74,3 +76,26 @@ def test_while_a_server_hangs(tmp_path: Path, radicale_server: Server, method: s
     office.configure()
     assert office.sync()["state"] == "converged"
     assert len(office.desks[0].items()) == 3
+
+
+def test_while_its_state_is_locked(tmp_path: Path, radicale_server: Server) -> None:
+    """Invariant 10: it waits inside the database's library, which no signal interrupts."""
+    url = radicale_server.calendar(f"alice-{uuid4().hex[:8]}")
+    with door(radicale_server.url) as proxy:
+        office = Office(tmp_path, [Desk("alice", radicale_server, url, door=proxy.url)])
+        office.visits(3)
+        (desk,) = office.desks
+        with daemon(office) as running:
+            assert wait_for(lambda: len(desk.items()) == 3)
+            with closing(sqlite3.connect(tmp_path / "state.db", timeout=60)) as other:
+                other.execute("BEGIN EXCLUSIVE")
+                office.visits(2, place="新")
+                looks = len(proxy.seen)
+                assert wait_for(lambda: len(proxy.seen) > looks)
+                code, took = running.end()
+    assert code == 0
+    assert took < 10
+    desk.door = ""
+    office.configure()
+    assert office.sync()["state"] == "converged"
+    assert desk.titles() == sorted(row["subject"] for row in office.rows())
