@@ -10,12 +10,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any
 
 import sqlalchemy as sa
 from icalendar import Calendar
 
 from connectors.sql.crm.schema import create_schema, visit
+from tests import warm
 from tests.servers import Server
 
 MONDAY = datetime.now(UTC).replace(hour=1, minute=0, second=0, microsecond=0, tzinfo=None)
@@ -179,26 +181,23 @@ class Office:
         """The command line of a syncd process."""
         return [sys.executable, "-c", "from syncd.cli import main; main()", *words]
 
-    def start(self, *words: str) -> subprocess.Popen[bytes]:
+    def start(self, *words: str) -> warm.Process:
         """A syncd process, its output thrown away."""
-        return subprocess.Popen(
-            self.command(*words),
-            env=self.environment,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            cwd=self.folder,
-        )
+        with open(os.devnull, "wb") as nowhere:
+            out = nowhere.fileno()
+            return warm.start(words, self.environment, self.folder, out, out)
 
     def run(self, *words: str) -> subprocess.CompletedProcess[str]:
         """A syncd process, waited for."""
-        return subprocess.run(
-            self.command(*words),
-            env=self.environment,
-            capture_output=True,
-            text=True,
-            cwd=self.folder,
-            check=False,
-        )
+        with (
+            TemporaryFile("w+", encoding="utf-8") as out,
+            TemporaryFile("w+", encoding="utf-8") as err,
+        ):
+            files = out.fileno(), err.fileno()
+            code = warm.start(words, self.environment, self.folder, *files).wait()
+            out.seek(0)
+            err.seek(0)
+            return subprocess.CompletedProcess(words, code, out.read(), err.read())
 
     def sync(self) -> dict[str, Any]:
         """``syncd sync --json``: the answer for the bridge."""

@@ -12,6 +12,7 @@ import pytest
 
 from connectors.google import plugin
 from connectors.google.fake import FakeGoogle, Habits
+from connectors.google.fake.tokens import Tokens
 from syncd.connector import Collection, Connector, System
 from tests.conformance.suite import Suite
 from tests.conformance.world import World, visit
@@ -76,7 +77,7 @@ class TestGoogle(Suite):
             made.append(plugin.connect(system, Collection(user, user)))
             return made[-1]
 
-        stranger = FakeGoogle().tokens.key_file(json.loads(google.key_file)["token_uri"])
+        stranger = Tokens(key="k2").key_file(json.loads(google.key_file)["token_uri"])
         yield World(
             manifest=plugin.manifest,
             connect=connect,

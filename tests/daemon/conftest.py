@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
-import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
+from tests import warm
 from tests.office import Office
 from tests.people.firm import Firm
 
@@ -34,21 +35,19 @@ class Running:
     def __init__(self, office: Office | Firm, environment: Mapping[str, str]) -> None:
         self.office = office
         self.lines: list[str] = []
-        self.process = subprocess.Popen(
-            office.command("run"),
-            env={**office.environment, **environment},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            cwd=office.folder,
-        )
-        self._reader = threading.Thread(target=self._read, daemon=True)
+        reading, writing = os.pipe()
+        try:
+            whole = {**office.environment, **environment}
+            self.process = warm.start(["run"], whole, office.folder, writing, writing)
+        finally:
+            os.close(writing)
+        self._reader = threading.Thread(target=self._read, args=[reading], daemon=True)
         self._reader.start()
 
-    def _read(self) -> None:
-        assert self.process.stdout is not None
-        for line in self.process.stdout:
-            self.lines.append(line.rstrip("\n"))
+    def _read(self, number: int) -> None:
+        with open(number, encoding="utf-8") as output:
+            for line in output:
+                self.lines.append(line.rstrip("\n"))
 
     def said(self, *words: str) -> bool:
         """Whether a line with all these words comes."""

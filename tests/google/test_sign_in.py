@@ -18,6 +18,7 @@ import trustme
 from connectors import google
 from connectors.google import consent, plugin
 from connectors.google.fake import FakeGoogle, Fault
+from connectors.google.fake.tokens import Tokens
 from syncd.connector import Collection, SignsIn, System
 from syncd.core.model import Appointment
 from syncd.errors import ConfigError, SyncdError, Unauthorized, Unavailable
@@ -70,7 +71,8 @@ def test_a_refused_sign_in_says_whose_fault_it_is(
     elif what == "scope":
         fake.tokens.delegated.clear()
     elif what == "key":
-        connector = connect(fake, service_account=FakeGoogle().tokens.key_file(f"{fake.base}token"))
+        stranger = Tokens(key="k2").key_file(f"{fake.base}token")
+        connector = connect(fake, service_account=stranger)
     else:
         fake.faults.append(Fault(when=lambda name, _: name == "token", times=99))
     with pytest.raises((Unauthorized, Unavailable)) as refused:

@@ -68,6 +68,8 @@ def test_a_burst_is_one_cycle(opened: Opening) -> None:
         alice.server.put(alice.url, "one.ics", event("one", "开始"))
         office.herald.of(alice.url).tell()
         assert wait_for(lambda: len(office.rows()) == 1)
+        # The row is there a moment before its cycle ends and is counted.
+        assert wait_for(lambda: "syncd_cycles_total" in running.scrape().values)
         before = running.scrape()
         for number in range(10):
             alice.server.put(alice.url, f"{number}.ics", event(f"n{number}", f"第 {number} 个"))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-import subprocess
 from collections.abc import Callable
 from datetime import datetime
 
@@ -12,6 +11,7 @@ import pytest
 from syncd.core.state import Kind
 from syncd.store import HoldState
 from syncd.undo import Proposal, Wish, carry_out, propose
+from tests import warm
 from tests.wire.proxy import Fault
 from tests.wire.world import PLACE, TITLE, World, at
 
@@ -269,7 +269,7 @@ def test_killed_between(world: World, name: str) -> None:
     world.converge()
     carry_out(world.store, proposed(world))
     world.close()
-    process: list[subprocess.Popen[bytes]] = []
+    process: list[warm.Process] = []
     fault = world.doors[name].fail(Fault("PUT", then=lambda: _kill(process[0])))
     process.append(world.office.start("sync"))
     process[0].wait()
@@ -280,6 +280,6 @@ def test_killed_between(world: World, name: str) -> None:
     assert uids(world) == before
 
 
-def _kill(process: subprocess.Popen[bytes]) -> None:
+def _kill(process: warm.Process) -> None:
     process.kill()
     process.wait()

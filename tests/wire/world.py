@@ -25,8 +25,8 @@ from tests.servers import Server
 from tests.wire.proxy import Proxy, door
 
 DAY = (datetime.now(UTC) + timedelta(days=9)).replace(hour=0, minute=0, second=0, microsecond=0)
-"""The day on which the visits of the traces are: nine days from now, UTC. A test may let a week pass
-and its visits are still to come, at whatever hour of the day it runs."""
+"""The day on which the visits of the traces are: nine days from now, UTC. A test may let a week
+pass, and its visits are still to come, at whatever hour of the day it runs."""
 
 RANKED = """
 [[rule]]
