@@ -116,8 +116,7 @@ class Bridge:
         before = {name: requests_of(target) for name, target in self.targets.items()}
         result = BridgeResult(self.name, cycles=1)
         result.channels = [ChannelResult(t.name, t.system) for t in self.targets.values()]
-        at = self.now()
-        emptied = self.looks.look(at, self._window(at), result, full=full, only=only)
+        emptied = self._look(result, full=full, only=only)
         with suppress(Stopping):
             self._work(cycle, emptied, result)
         self.in_hand.calm()
@@ -133,8 +132,7 @@ class Bridge:
         self._prepare()
         result = BridgeResult(self.name)
         result.channels = [ChannelResult(t.name, t.system) for t in self.targets.values()]
-        at = self.now()
-        emptied = self.looks.look(at, self._window(at), result)
+        emptied = self._look(result)
         now = self.now()
         draw = self._draw(now, whole=True)
         dangers, _ = check(self._store, self.name, draw, self.limits, emptied, now)
@@ -185,8 +183,29 @@ class Bridge:
                 return
             emptied = set()
             if outcome.lost:
-                at = self.now()
-                emptied = self.looks.look(at, self._window(at), result, again=outcome.lost)
+                emptied = self._look(result, again=outcome.lost)
+
+    def _look(
+        self,
+        result: BridgeResult,
+        *,
+        full: bool = False,
+        only: Collection[str] | None = None,
+        again: Collection[str] = (),
+    ) -> set[str]:
+        """Look, and where what is seen proves that the state is an old one that somebody put in
+        the place of today's, look at everything anew before anything is decided."""
+        at = self.now()
+        emptied = self.looks.look(at, self._window(at), result, full=full, only=only, again=again)
+        contacted = {self.targets[name].id for name in self._contacted}
+        unknown = self._store.unheard_of(self.name, contacted) if contacted else ()
+        if not unknown or self._around.stop.is_set():
+            return emptied
+        at = self.now()
+        self._store.begin_anew(self.name, at, len(unknown))
+        self._contacted.clear()
+        log.warning("older than its systems, linked anew", bridge=self.name, unknown=len(unknown))
+        return self.looks.look(at, self._window(at), result, full=True)
 
     def _must_wait(
         self, draw: Draw, emptied: set[str], now: datetime, result: BridgeResult

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from syncd import inbox
@@ -15,6 +15,9 @@ from syncd.config import Settings
 from syncd.core.paths import path_text
 from syncd.results import Exit
 from syncd.store import Kept, Store
+
+_TELL_BEHIND = timedelta(days=7)
+"""So long it is told that the state was found to be older than its systems."""
 
 
 def status(settings: Settings, store: Store, now: datetime, json: bool) -> Exit:
@@ -60,6 +63,7 @@ def _told(settings: Settings, store: Store, now: datetime) -> dict[str, Any]:
     return {
         "channels": channels,
         "systems": _left_alone(settings, store, now),
+        "behind": _behind(settings, store, now),
         "unreadable": broken,
         "aside": _asides(store),
         "holds": holds_json(store),
@@ -93,6 +97,20 @@ def _left_alone(settings: Settings, store: Store, now: datetime) -> list[dict[st
             state = circuit.flow(now).value
             found.append({"system": name, "state": state, "until": until, "error": circuit.error})
     return found
+
+
+def _behind(settings: Settings, store: Store, now: datetime) -> list[dict[str, Any]]:
+    """The bridges that lately found their state to be an old one."""
+    found = [(bridge.name, store.behind(bridge.name)) for bridge in settings.bridges]
+    return [
+        {
+            "bridge": name,
+            "at": last.at.isoformat(timespec="seconds"),
+            "appointments": last.appointments,
+        }
+        for name, last in found
+        if last is not None and now - last.at < _TELL_BEHIND
+    ]
 
 
 def _asides(store: Store) -> list[dict[str, str]]:
@@ -136,6 +154,9 @@ def _print(told: Mapping[str, Any], now: datetime) -> None:
     for each in told["systems"]:
         line(f"left alone: {each['system']} ({each['state']}): {each['error']}")
         line(f"  until {each['until']}; then one channel tries for all")
+    for each in told["behind"]:
+        line(f"{each['bridge']}: the state was older than the systems {_ago(each['at'], now)}")
+        line(f"  {each['appointments']} appointments were not in it; all was linked anew")
     _print_each("unreadable: {channel} {key}: {reason}", told["unreadable"])
     for each in told["aside"][:MOST_LINES]:
         what = f"{each['channel'] or 'every channel'} {each['field']}".rstrip()

@@ -30,13 +30,13 @@ from sqlalchemy import (
     func,
     insert,
     select,
-    update,
 )
 from sqlalchemy.exc import DatabaseError
 
 from syncd.errors import ConfigError
+from syncd.store.anew import begin_anew
 from syncd.store.database import Database, upgrade
-from syncd.store.schema import VERSIONS, agreements, channels, meta, metadata, observed, version
+from syncd.store.schema import VERSIONS, agreements, meta, metadata, observed, version
 
 FORMAT = "1"
 """The form of a backup besides the store's own version."""
@@ -109,9 +109,8 @@ def reading(file: Path) -> Iterator[tuple[Contents, Connection]]:
 def load(connection: Connection, database: Database) -> None:
     """Put a backup in the place of all that the store holds: all of it, or nothing.
 
-    Every channel starts with a full look, as a cursor of that time may lead nowhere by now, and
-    with a first contact: what was made since then bears no name that this state knows. Writing
-    that is stopped now stays stopped.
+    Every channel starts with a full look and a first contact. Writing that is stopped now stays
+    stopped.
     """
     with database.write(durable=True) as target:
         named = meta.c.name.like(_STOPS[0]) | meta.c.name.like(_STOPS[1])
@@ -121,8 +120,7 @@ def load(connection: Connection, database: Database) -> None:
         for table in metadata.sorted_tables:
             _carry_over(connection, target, table)
             _go_on_counting(target, table)
-        target.execute(update(channels).values(cursor=None, full_look=None, retry_at=None))
-        target.execute(delete(meta).where(meta.c.name.like("contacted:%")))
+        begin_anew(target)
         for row in stops:
             target.execute(delete(meta).where(meta.c.name == row.name))
             target.execute(insert(meta).values(name=row.name, value=row.value))

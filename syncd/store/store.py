@@ -4,7 +4,7 @@ Every method is one transaction. The methods are written where their subject is:
 :mod:`~syncd.store.channels`, :mod:`~syncd.store.observed`, :mod:`~syncd.store.agreements`,
 :mod:`~syncd.store.cases`, :mod:`~syncd.store.commit`, :mod:`~syncd.store.intents`,
 :mod:`~syncd.store.tombstones`, :mod:`~syncd.store.records`, :mod:`~syncd.store.holds`,
-:mod:`~syncd.store.stats`, :mod:`~syncd.store.watches`.
+:mod:`~syncd.store.stats`, :mod:`~syncd.store.watches`, :mod:`~syncd.store.anew`.
 
 A channel is the text ``bridge/name`` in arguments; inside an agreement, a case or a plan it
 is the bare name.
@@ -17,6 +17,7 @@ from typing import Self
 
 from syncd.core.state import AppointmentId
 from syncd.store.agreements import Agreements
+from syncd.store.anew import Anew
 from syncd.store.cases import Cases, Shown
 from syncd.store.channels import Channels, prepare
 from syncd.store.commit import Commits
@@ -42,6 +43,7 @@ class Store(
     Holds,
     Counted,
     WatchRecords,
+    Anew,
 ):
     """The state of one installation. Threads share it; one process writes, others may read."""
 

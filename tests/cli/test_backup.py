@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import sqlite3
 import stat
@@ -328,3 +329,20 @@ def test_killed_while_backing_up(used: Office, call: Call) -> None:
     assert kills > 10
     assert file.read_bytes() != old
     backups.restore(url, file, NOW)
+
+
+def test_a_state_that_was_copied_back_is_told(used: Office, call: Call) -> None:
+    """Invariants 2 and 3: `plan` and `sync` see it, nothing is doubled, and `status` says so."""
+    assert call("status", "--json").json["behind"] == []
+    shutil.copyfile("state.db", "monday.db")
+    used.visits(3, subject="neu 新")
+    used.change(4, place="Hof")
+    assert call("sync").code == 0
+    before = used.rows(), used.desks[0].items()
+    shutil.copyfile("monday.db", "state.db")
+    assert call("plan", "--json").json["bridges"]["sales"]["writes"] == []
+    assert call("sync").code == 0
+    assert (used.rows(), used.desks[0].items()) == before
+    (told,) = call("status", "--json").json["behind"]
+    assert (told["bridge"], told["appointments"]) == ("sales", 3)
+    assert "the state was older than the systems" in call("status").out

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -207,14 +208,35 @@ def _url(world: World) -> str:
 
 
 def _restore(world: World, file: Path) -> None:
+    """``syncd restore``, or what an administrator copied back in its place."""
     world.close()
-    backup.restore(_url(world), file, world.now())
+    if file.name == COPIED:
+        shutil.copyfile(file, world.office.folder / "state.db")
+    else:
+        backup.restore(_url(world), file, world.now())
     _forget_requests(world)
     world.open()
 
 
-@pytest.fixture
-def week(make: Callable[..., World], tmp_path: Path) -> tuple[World, Path]:
+COPIED = "copied.db"
+"""A state file that was copied as it was, and is copied back over today's, as of old by hand."""
+
+
+def _kept(world: World, file: Path) -> Path:
+    """The state of this moment."""
+    if file.name != COPIED:
+        backup.backup(_url(world), file, world.now())
+        return file
+    world.close()  # as a snapshot of the machine would be, it is whole
+    shutil.copyfile(world.office.folder / "state.db", file)
+    world.open()
+    return file
+
+
+@pytest.fixture(params=["weekly.db", COPIED])
+def week(
+    make: Callable[..., World], tmp_path: Path, request: pytest.FixtureRequest
+) -> tuple[World, Path]:
     """A company of Alice and Bob, a backup, and a busy week after it, all synchronised."""
     people = {
         "cal": {"person": "alice@example.com", "holds": "own"},
@@ -231,8 +253,7 @@ def week(make: Callable[..., World], tmp_path: Path) -> tuple[World, Path]:
             ends_at=at(7 + hour, day=day),
         )
     world.converge()
-    file = tmp_path / "weekly.db"
-    backup.backup(_url(world), file, world.now())
+    file = _kept(world, tmp_path / str(request.param))
     _busy_week(world)
     return world, file
 
@@ -285,7 +306,12 @@ def test_a_week_old_backup_takes_nothing_back(week: tuple[World, Path]) -> None:
     assert found.state == "converged", found.reason
     assert world.everything() == before
     assert _writes(world) == []
+    assert (world.store.behind("sales") is not None) == (file.name == COPIED)
+    told = world.store.behind("sales")
     world.quiet()
+    world.later(days=2)
+    world.quiet()
+    assert world.store.behind("sales") == told
 
 
 def test_a_week_old_backup_and_a_day_without_syncd(week: tuple[World, Path]) -> None:
