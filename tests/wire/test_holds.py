@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from syncd import inbox
+from syncd.results import BridgeResult
 from syncd.store import HoldState
 from tests.wire.proxy import Fault
 from tests.wire.test_lost_store import READS, path_of
@@ -229,6 +230,51 @@ def test_many_channels_add_up_for_the_installation(make: Callable[..., World]) -
     assert found.state == "held"
     assert "sales: 6 of 30 appointments of all" in found.reason
     assert len([row for row in world.rows() if row["state"] == "cancelled"]) == 3
+
+
+# --- copies that no look has shown yet
+
+
+def _eight_disappear(make: Callable[..., World]) -> tuple[World, Callable[[], BridgeResult]]:
+    """Eight of twelve visits are deleted, one of which was just written to both calendars, while
+    only the CRM has been looked at since; and how to look at nothing but that once more."""
+    world = _filled(make, 12)
+    world.change(1, subject="改名 – umbenannt")
+    assert world.cycle().state == "converged"
+    for number in range(1, 9):
+        world.change(number, deleted_at=at(0))
+    bridge = world.deployment._bridge(world.deployment.settings.bridges[0])
+    return world, lambda: bridge.cycle("c", only={"crm"})
+
+
+def _waiting(world: World) -> int:
+    (hold,) = world.store.holds(HoldState.OPEN)
+    return len(hold.writes)
+
+
+def test_a_copy_that_is_seen_after_the_hold_is_held_anew(make: Callable[..., World]) -> None:
+    """What was approved without it is not written with it: all of it is shown again."""
+    world, look_at_crm = _eight_disappear(make)
+    assert look_at_crm().state == "held"
+    assert (_waiting(world), _approve(world)) == (14, 14)
+    for door in world.doors.values():
+        door.seen.clear()
+    _held(world, "2 deletions or moves more than were approved")
+    assert (_waiting(world), _approve(world)) == (16, 16)
+    world.converge()
+    assert world.counts() == {"crm": 4, "cal": 4, "cal2": 4}
+
+
+def test_no_more_than_was_shown_is_written_by_an_approval(make: Callable[..., World]) -> None:
+    """Written before it was seen, exactly what was shown is; the rest is judged as ever."""
+    world, look_at_crm = _eight_disappear(make)
+    assert look_at_crm().state == "held"
+    assert _approve(world) == 14
+    assert sum(map(written, look_at_crm().channels)) == 14
+    assert world.counts() == {"crm": 4, "cal": 5, "cal2": 5}
+    assert world.store.holds(HoldState.APPROVED) == []
+    world.converge()
+    assert world.counts() == {"crm": 4, "cal": 4, "cal2": 4}
 
 
 # --- stopping
