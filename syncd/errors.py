@@ -4,6 +4,7 @@
 
     SyncdError
     ├── ConfigError            stop: an administrator must mend the configuration
+    ├── StateUnavailable       try later: no room for the state, or its server is away
     └── ConnectorError         raised by connectors, translated once, at their client
         ├── Unavailable        back off, try later (``retry_after`` seconds)
         ├── Unauthorized       pause the system, tell the administrator
@@ -30,6 +31,10 @@ class ConfigError(SyncdError):
         mend = f" ({hint})" if hint else ""
         super().__init__(f"{where}{what}{message}{mend}")
         self.message, self.file, self.line, self.key, self.hint = message, file, line, key, hint
+
+
+class StateUnavailable(SyncdError):
+    """The state cannot be read or written for now; nothing is wrong with the configuration."""
 
 
 class ConnectorError(SyncdError):

@@ -15,7 +15,7 @@ from syncd import log, plugins
 from syncd.cli import console
 from syncd.config import LogLevel, Settings, find_config, load
 from syncd.errors import ConfigError
-from syncd.store import Store
+from syncd.store import Store, clearly
 
 Config = Annotated[
     str | None, typer.Option("--config", help="The configuration (else $SYNCD_CONFIG, …).")
@@ -50,8 +50,9 @@ def known_bridge(settings: Settings, name: str | None) -> None:
 
 @contextmanager
 def open_store(settings: Settings) -> Iterator[Store]:
-    """The store, for as long as the command takes."""
-    with Store.open(settings.daemon.state.reveal()) as store:
+    """The store, for as long as the command takes. What it refuses then is told clearly."""
+    url = settings.daemon.state.reveal()
+    with clearly(url), Store.open(url) as store:
         yield store
 
 

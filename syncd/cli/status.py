@@ -27,7 +27,7 @@ def status(settings: Settings, store: Store, now: datetime, json: bool) -> Exit:
         print_json(told)
     else:
         _print(told, now)
-    if told["aside"] or any(row["failures"] for row in told["channels"]):
+    if told["fault"] or told["aside"] or any(row["failures"] for row in told["channels"]):
         return Exit.FAILED
     if told["holds"] or told["paused"] or told["paused_bridges"]:
         return Exit.HELD
@@ -63,6 +63,7 @@ def _told(settings: Settings, store: Store, now: datetime) -> dict[str, Any]:
     return {
         "channels": channels,
         "systems": _left_alone(settings, store, now),
+        "fault": store.fault(),
         "behind": _behind(settings, store, now),
         "unreadable": broken,
         "aside": _asides(store),
@@ -151,6 +152,9 @@ def _print(told: Mapping[str, Any], now: datetime) -> None:
             if row["watch"] and row["watch"]["state"] == "failing"
         ],
     )
+    if told["fault"]:
+        line(("the state cannot be written: ", "red"), told["fault"])
+        line("  nothing is written anywhere until it can")
     for each in told["systems"]:
         line(f"left alone: {each['system']} ({each['state']}): {each['error']}")
         line(f"  until {each['until']}; then one channel tries for all")

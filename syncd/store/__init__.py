@@ -2,6 +2,7 @@
 
 from syncd.store.agreements import Found, OpenQuestion
 from syncd.store.channels import ChannelState
+from syncd.store.database import clearly
 from syncd.store.holds import Approval, Hold, HoldState, LoggedWrite
 from syncd.store.look import Look, fits
 from syncd.store.observed import Observed
@@ -30,5 +31,6 @@ __all__ = [
     "OpenQuestion",
     "Stats",
     "Store",
+    "clearly",
     "fits",
 ]

@@ -34,10 +34,17 @@ from sqlalchemy import (
     make_url,
     text,
 )
-from sqlalchemy.exc import ArgumentError, DatabaseError, SQLAlchemyError
+from sqlalchemy.exc import (
+    ArgumentError,
+    DatabaseError,
+    InternalError,
+    OperationalError,
+    SQLAlchemyError,
+)
 
-from syncd.errors import ConfigError
-from syncd.store.schema import VERSIONS, metadata, version
+from syncd.errors import ConfigError, StateUnavailable, SyncdError
+from syncd.store.room import want_of_room
+from syncd.store.schema import VERSIONS, meta, metadata, version
 
 BUSY_TIMEOUT = 30.0
 """Seconds that a transaction waits for another process's."""
@@ -85,13 +92,26 @@ class Database:
                 connection.execute(text("SET LOCAL synchronous_commit = off"))
             yield connection
 
+    def fault(self) -> str:
+        """Why nothing can be stored just now; empty if it can. A file is not touched, so that
+        nobody waits for whoever is writing."""
+        if self._is_sqlite:
+            return want_of_room(Path(self._engine.url.database or "").parent)
+        try:
+            with self.write() as connection:
+                upsert(connection, meta, [{"name": "tried", "value": ""}])
+        except DatabaseError as error:
+            return _words(self._engine.url, error)
+        return ""
+
     def close(self) -> None:
         """Let go of all connections."""
         self._engine.dispose()
 
 
 def open_database(url: str, *, create: bool = True) -> Database:
-    """The database at ``url`` with today's tables. Raises ``ConfigError``, which tells no secret.
+    """The database at ``url`` with today's tables. Raises ``ConfigError`` and
+    ``StateUnavailable``, which tell no secret.
 
     ``create``: make what is missing (the file, the tables, newer tables); else a database
     that is not ready is an error.
@@ -127,9 +147,25 @@ def make_engine(url: URL, **options: Any) -> Engine:
         ) from None
 
 
-def not_opened(url: URL, error: SQLAlchemyError) -> ConfigError:
+def not_opened(url: URL, error: SQLAlchemyError) -> SyncdError:
     """What to tell about a database that cannot be opened."""
-    return ConfigError(_fault(url, error), key="daemon.state", hint=_hint(url))
+    fault = f"the state in {_where(url)} cannot be opened: {_words(url, error)}"
+    if url.get_backend_name() == "sqlite":
+        want = want_of_room(Path(url.database or "").parent)
+        if want:
+            return StateUnavailable(f"{fault} ({want}: make room; nothing of it is lost)")
+    return ConfigError(fault, key="daemon.state", hint=_hint(url))
+
+
+@contextmanager
+def clearly(url: str) -> Iterator[None]:
+    """What the database answers instead of storing is raised as ``StateUnavailable``."""
+    try:
+        yield
+    except (OperationalError, InternalError) as error:
+        parsed = parse_url(url)
+        fault = f"the state in {_where(parsed)} cannot be used: {_words(parsed, error)}"
+        raise StateUnavailable(fault) from None
 
 
 def upsert(
@@ -295,14 +331,18 @@ def upgrade(connection: Connection, to: str = VERSIONS[-1]) -> None:
         command.upgrade(config, to)
 
 
-def _fault(url: URL, error: SQLAlchemyError) -> str:
-    """What is wrong, with the file's or the server's name, without the password."""
+def _where(url: URL) -> str:
+    """The file's or the server's name."""
+    return f"{url.database}" if url.get_backend_name() == "sqlite" else f"PostgreSQL at {url.host}"
+
+
+def _words(url: URL, error: SQLAlchemyError) -> str:
+    """What is wrong, without the password."""
     cause = getattr(error, "orig", None) or error
     words = " ".join(str(cause).split())
     if url.password:
         words = words.replace(str(url.password), "***")
-    where = url.database if url.get_backend_name() == "sqlite" else f"PostgreSQL at {url.host}"
-    return f"the state in {where} cannot be opened: {words}"
+    return words
 
 
 def _hint(url: URL) -> str:

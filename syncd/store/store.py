@@ -57,10 +57,16 @@ class Store(
         """The store at ``url``: ``sqlite:///file`` or ``postgresql://user@host/name``.
 
         ``create``: make it, or bring it up to date, where needed. Raises ``ConfigError`` if
-        it cannot be opened, is damaged, or was written by a newer syncd.
+        it cannot be opened, is damaged, or was written by a newer syncd, ``StateUnavailable`` if
+        there is no room.
         """
         database = open_database(url, create=create)
         return cls(database, prepare(database))
+
+    def fault(self) -> str:
+        """Why nothing can be stored just now (a full disk, a server that only reads); empty if
+        all is well."""
+        return self._database.fault()
 
     def close(self) -> None:
         """Let go of all connections. The store is not used afterwards."""

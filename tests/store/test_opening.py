@@ -15,9 +15,9 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
-from syncd.errors import ConfigError
+from syncd.errors import ConfigError, StateUnavailable
 from syncd.lock import StoreLock
-from syncd.store import Store
+from syncd.store import Store, clearly
 from syncd.store.database import open_database, parse_url, upgrade
 from syncd.store.schema import VERSIONS, metadata
 from tests.store.given import CAL, NOW, after, copy, look
@@ -262,3 +262,35 @@ def test_a_new_store_opens_under_the_lock_of_its_process(url: str) -> None:
     """The daemon locks the store, then opens it: the two locks must not be one."""
     with StoreLock(url), Store.open(url) as store:
         assert store.known(CAL) == {}
+
+
+_FULL = """
+CREATE FUNCTION full_disk() RETURNS trigger LANGUAGE plpgsql AS
+  $$ BEGIN RAISE 'could not extend file: No space left' USING ERRCODE = 'disk_full'; END $$;
+CREATE TRIGGER full_disk BEFORE INSERT OR UPDATE ON meta EXECUTE FUNCTION full_disk();
+"""
+
+
+def test_a_server_without_room_is_told(postgres_url: str) -> None:
+    """It can be read, and what it answers to a write is passed on."""
+    with Store.open(postgres_url) as store:
+        assert store.fault() == ""
+        assert store.fault() == ""
+    engine = sa.create_engine(parse_url(postgres_url))
+    with engine.begin() as connection:
+        connection.exec_driver_sql(_FULL)
+    engine.dispose()
+    with Store.open(postgres_url) as store:
+        assert store.fault().startswith("could not extend file: No space left")
+        with pytest.raises(StateUnavailable, match="No space left"), clearly(postgres_url):
+            store.meta_set("a", "b")
+
+
+def test_looking_for_room_leaves_nothing_and_waits_for_nobody(tmp_path: Path) -> None:
+    """While somebody else writes, and without a trace."""
+    url = f"sqlite:///{tmp_path / 'state.db'}"
+    with Store.open(url) as store, Store.open(url) as other:
+        with other._database.write():
+            before = sorted(path.name for path in tmp_path.iterdir())
+            assert store.fault() == ""
+        assert sorted(path.name for path in tmp_path.iterdir()) == before
