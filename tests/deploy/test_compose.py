@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.deploy.world import BIN, COMPOSE, DEPLOY, World, exchanged
+from tests.deploy.world import BIN, COMPOSE, DEPLOY, World, exchanged, listening
 from tests.servers import free_port
 
 FILE = COMPOSE / "compose.yaml"
@@ -76,6 +76,25 @@ def test_prometheus_and_grafana_ask_who_is_there() -> None:
     shown = yaml.safe_load((COMPOSE / "grafana-dashboards.yaml").read_text("utf-8"))
     inside = [mount.split(":")[1] for mount in SERVICES["grafana"]["volumes"]]
     assert shown["providers"][0]["options"]["path"] in inside
+
+
+def test_webhooks_are_published_to_a_proxy_of_this_machine(tmp_path: Path) -> None:
+    """The second file adds the one port, where the lines in its head let syncd listen."""
+    file = COMPOSE / "webhooks.yaml"
+    done = subprocess.run(
+        [str(BIN / "check-jsonschema"), "--builtin-schema", "vendor.compose-spec", str(file)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout
+    added = yaml.safe_load(file.read_text("utf-8"))
+    webhooks = listening(file, COMPOSE / "syncd.toml", tmp_path, {"DEMO_PASSWORD": "demo"})
+    port = webhooks.listen.port
+    assert added == {"services": {"syncd": {"ports": [f"127.0.0.1:{port}:{port}"]}}}
+    taken = {each for service in SERVICES.values() for each in service.get("ports", [])}
+    assert not taken & set(added["services"]["syncd"]["ports"])
+    assert f"-f {file.relative_to(DEPLOY.parent)} " in file.read_text("utf-8")
 
 
 def test_the_calendar_server_is_where_syncd_looks() -> None:

@@ -15,7 +15,7 @@ import yaml
 
 from syncd import __version__, plugins
 from syncd.config import load
-from tests.deploy.world import DEPLOY
+from tests.deploy.world import DEPLOY, listening
 
 FOLDER = DEPLOY / "kubernetes"
 KUSTOMIZATION = yaml.safe_load((FOLDER / "kustomization.yaml").read_text("utf-8"))
@@ -130,6 +130,42 @@ def test_the_network_is_closed_but_for_what_is_named() -> None:
     assert set(spec["policyTypes"]) == {"Ingress", "Egress"}
     assert all(rule.get("from") for rule in spec["ingress"])
     assert {port["port"] for rule in spec["egress"] for port in rule["ports"]} == {53, 443, 5432}
+
+
+def test_webhooks_are_a_component(tmp_path: Path) -> None:
+    """The Ingress leads to the door for vendors and to no health page, by the path that vendors are
+    told, and its controller is let in there alone."""
+    folder = FOLDER / "webhooks"
+    found = {path.stem: _read(f"webhooks/{path.name}") for path in folder.glob("*.yaml")}
+    component = found.pop("kustomization")
+    assert component["kind"] == "Component"
+    (patched,) = component["patches"]
+    assert {*component["resources"], patched["path"]} == {f"{name}.yaml" for name in found}
+    for name in ("service", "ingress", "networkpolicy"):
+        _validate(found[name])
+        assert found[name]["metadata"]["name"] == "syncd-hooks"
+    patch = found["port"]
+    assert patch["metadata"] == _read("deployment.yaml")["metadata"]
+    (container,) = patch["spec"]["template"]["spec"]["containers"]
+    (port,) = container["ports"]
+    assert container == {"name": CONTAINER["name"], "ports": [port]}
+    assert port["name"] not in {each["name"] for each in CONTAINER["ports"]}
+    (served,) = found["service"]["spec"]["ports"]
+    assert (served["port"], served["targetPort"]) == (port["containerPort"], port["name"])
+    (rule,) = found["ingress"]["spec"]["rules"]
+    (path,) = rule["http"]["paths"]
+    assert path["backend"]["service"] == {"name": "syncd-hooks", "port": {"name": served["name"]}}
+    (tls,) = found["ingress"]["spec"]["tls"]
+    assert tls["hosts"] == [rule["host"]]
+    (let_in,) = found["networkpolicy"]["spec"]["ingress"]
+    assert let_in["ports"] == [{"protocol": "TCP", "port": port["name"]}]
+    assert let_in["from"]
+    given = {"CREDENTIALS_DIRECTORY": str(tmp_path)}
+    for name, text in _read("secret.example.yaml")["stringData"].items():
+        (tmp_path / name).write_text(text, "utf-8")
+    webhooks = listening(folder / "kustomization.yaml", FOLDER / "syncd.toml", tmp_path, given)
+    assert webhooks.url == f"https://{rule['host']}{path['path']}"
+    assert (webhooks.listen.host, webhooks.listen.port) == ("0.0.0.0", port["containerPort"])
 
 
 def test_the_configuration_loads_with_the_secret(tmp_path: Path) -> None:

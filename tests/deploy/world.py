@@ -8,10 +8,13 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from syncd import plugins
+from syncd.config import load
+from syncd.config.settings import Webhooks
 from tests.architecture.tree import ROOT
 from tests.servers import START_SECONDS, free_port, stop
 
@@ -53,6 +56,18 @@ def exchanged(text: str, *pairs: tuple[str, str]) -> str:
         assert old in text, old
         text = text.replace(old, new)
     return text
+
+
+def listening(file: Path, config: Path, folder: Path, environment: Mapping[str, str]) -> Webhooks:
+    """The webhooks of ``config`` with the lines of ``[daemon.webhooks]`` that the comment at the
+    head of ``file`` shows."""
+    lines = [line[4:] for line in file.read_text("utf-8").splitlines() if line.startswith("#   ")]
+    start = lines.index("[daemon.webhooks]")
+    own = folder / "syncd.toml"
+    own.write_text("\n".join([*lines[start : start + 3], config.read_text("utf-8")]), "utf-8")
+    found = load(own, plugins.Plugins(), environment).daemon.webhooks
+    assert found is not None
+    return found
 
 
 @contextlib.contextmanager
