@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
+from syncd.core.afterall import FINAL, call_off
 from syncd.core.belong import Moment, keeps_cancelled, should_hold
 from syncd.core.channel import Policy
 from syncd.core.claims import Claim, on_behalf, setter_of
@@ -32,8 +33,6 @@ from syncd.core.state import (
 STATUS: Path = ("status",)
 DELETING: Path = ("deleting",)
 """The path whose setter is the channel in which the appointment was deleted."""
-
-FINAL = frozenset({Status.COMPLETED, Status.NO_SHOW})
 
 ENDED_RULE = "built-in: what has ended is not cancelled by a calendar"
 DECLINE_RULE = "built-in: deleting an invitation declines it"
@@ -287,6 +286,7 @@ def _delete(
         draft.records.append(
             Record(Kind.SET, STATUS, rule, first.channel, Status.CANCELLED, before, claims)
         )
+        call_off(draft, setter)
     for deletion in serious:
         if deletion.here is not None and not deletion.gone:
             draft.count_as_asked(deletion.here, STATUS, Status.CANCELLED)

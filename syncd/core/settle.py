@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from syncd.core.afterall import restore_one
 from syncd.core.belong import Moment, readable
 from syncd.core.birth import born
 from syncd.core.channel import Direction, Policy
@@ -186,6 +187,7 @@ def _merged(
     if restore is None:
         _occurrences_gone(heres, draft, agreement, moment)
     carry_out(case.orders, draft)
+    restore_one(draft, moment)
     return draft
 
 

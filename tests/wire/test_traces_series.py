@@ -8,7 +8,8 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from icalendar import Event
+import recurring_ical_events
+from icalendar import Calendar, Event
 
 from tests.wire.world import DAY, TITLE, World
 
@@ -185,3 +186,40 @@ def test_trace_40_the_horizon_moves_on_day_by_day(make: Callable[..., World]) ->
         world.converge()
         assert len(world.rows()) == len(first) + day
     assert first <= {row["id"] for row in world.rows()}
+
+
+@pytest.mark.parametrize("rule", [{"FREQ": "WEEKLY", "COUNT": 6}, {"FREQ": "WEEKLY"}])
+def test_one_of_a_cancelled_series_takes_place_after_all(
+    make: Callable[..., World], rule: dict[str, object]
+) -> None:
+    """Deleted in a calendar, so that every row is cancelled; then the third is set back in the CRM.
+    Both calendars have that one, and nothing else."""
+    world = make("cal", "cal2")
+    world.sync()
+    world.add_event(
+        "cal",
+        "serie.ics",
+        summary="例会 Jour fixe",
+        dtstart=local(),
+        dtend=local(hour=10),
+        rrule=rule,
+    )
+    world.converge()
+    rows = in_order(world)
+    world.configure(extra='limits = { deletes = "100%" }')
+    world.delete("cal2")
+    world.converge()
+    assert {row["state"] for row in world.rows()} == {"cancelled"}
+    assert (world.counts()["cal"], world.counts()["cal2"]) == (0, 0)
+    world.change(rows[2]["id"], state="confirmed")
+    world.converge()
+    states = {row["id"]: row["state"] for row in world.rows()}
+    assert states == {r["id"]: "confirmed" if r is rows[2] else "cancelled" for r in rows}
+    for desk in world.desks.values():
+        (body,) = desk.items().values()
+        shown = recurring_ical_events.of(Calendar.from_ical(body)).between(
+            DAY - timedelta(days=400), DAY + timedelta(days=4000)
+        )
+        assert [(str(e["SUMMARY"]), e["DTSTART"].dt) for e in shown] == [
+            ("例会 Jour fixe", local(2))
+        ]
