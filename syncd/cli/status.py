@@ -66,6 +66,7 @@ def _told(settings: Settings, store: Store, now: datetime) -> dict[str, Any]:
         "fault": store.fault(),
         "behind": _behind(settings, store, now),
         "unreadable": broken,
+        "waiting": _waiting(store, channels),
         "aside": _asides(store),
         "holds": holds_json(store),
         "approvals": approvals_json(store, now),
@@ -98,6 +99,24 @@ def _left_alone(settings: Settings, store: Store, now: datetime) -> list[dict[st
             state = circuit.flow(now).value
             found.append({"system": name, "state": state, "until": until, "error": circuit.error})
     return found
+
+
+def _waiting(store: Store, channels: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Rows whose series nothing has shown, and the channels that may show it and do not answer."""
+    unseen: dict[str, list[str]] = {}
+    for row in channels:
+        if row["failures"] or row["looked"] is None:
+            unseen.setdefault(row["bridge"], []).append(row["channel"])
+    return [
+        {
+            "channel": each.channel,
+            "copies": each.copies,
+            "series": each.series,
+            "since": each.since.isoformat(timespec="seconds"),
+            "unseen": unseen.get(each.channel.partition("/")[0], []),
+        }
+        for each in store.rows_waiting()
+    ]
 
 
 def _behind(settings: Settings, store: Store, now: datetime) -> list[dict[str, Any]]:
@@ -155,13 +174,7 @@ def _print(told: Mapping[str, Any], now: datetime) -> None:
     if told["fault"]:
         line(("the state cannot be written: ", "red"), told["fault"])
         line("  nothing is written anywhere until it can")
-    for each in told["systems"]:
-        line(f"left alone: {each['system']} ({each['state']}): {each['error']}")
-        line(f"  until {each['until']}; then one channel tries for all")
-    for each in told["behind"]:
-        line(f"{each['bridge']}: the state was older than the systems {_ago(each['at'], now)}")
-        line(f"  {each['appointments']} appointments were not in it; all was linked anew")
-    _print_each("unreadable: {channel} {key}: {reason}", told["unreadable"])
+    _print_unseen(told, now)
     for each in told["aside"][:MOST_LINES]:
         what = f"{each['channel'] or 'every channel'} {each['field']}".rstrip()
         line(f"set aside: {each['appointment']} in {what}: {each['reason']}")
@@ -181,6 +194,21 @@ def _print(told: Mapping[str, Any], now: datetime) -> None:
     if told["conflicts"]:
         verb = "waits" if told["conflicts"] == 1 else "wait"
         line(f"{told['conflicts']} {verb} for a person: syncd conflicts")
+
+
+def _print_unseen(told: Mapping[str, Any], now: datetime) -> None:
+    """What is not seen as it is, or was not."""
+    for each in told["systems"]:
+        line(f"left alone: {each['system']} ({each['state']}): {each['error']}")
+        line(f"  until {each['until']}; then one channel tries for all")
+    for each in told["behind"]:
+        line(f"{each['bridge']}: the state was older than the systems {_ago(each['at'], now)}")
+        line(f"  {each['appointments']} appointments were not in it; all was linked anew")
+    _print_each("unreadable: {channel} {key}: {reason}", told["unreadable"])
+    for each in told["waiting"]:
+        many = f"{each['copies']} rows of {each['series']} series"
+        line(f"waiting: {each['channel']}: {many}, since {_ago(each['since'], now)}")
+        line(f"  the series may be in what is not seen: {', '.join(each['unseen']) or 'nothing'}")
 
 
 def _print_each(form: str, found: Sequence[Mapping[str, str]]) -> None:

@@ -8,7 +8,7 @@ from syncd.store.look import Look, fits
 from syncd.store.observed import Observed
 from syncd.store.records import Aside, Doubt, HistoryEntry
 from syncd.store.schema import KEY_LIMIT
-from syncd.store.stats import Levels, Stats
+from syncd.store.stats import Levels, Stats, WaitingRows
 from syncd.store.store import Store
 from syncd.store.watches import Former, Kept
 
@@ -31,6 +31,7 @@ __all__ = [
     "OpenQuestion",
     "Stats",
     "Store",
+    "WaitingRows",
     "clearly",
     "fits",
 ]

@@ -9,12 +9,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, Select, func, select
+from sqlalchemy import Connection, Select, exists, func, select
 
+from syncd.core.state import WHOLE
 from syncd.store.database import Database
 from syncd.store.holds import HoldState
 from syncd.store.look import PRESENT, UNREADABLE
 from syncd.store.schema import (
+    DIRTY,
     OPEN,
     agreements,
     asides,
@@ -44,7 +46,8 @@ class Stats:
 @dataclass(frozen=True, slots=True)
 class Levels:
     """Numbers for metrics. By channel (``bridge/name``): ``copies``, ``unreadable`` items, the
-    last successful look, failed looks in a row. By bridge: the rest. ``stopped``: whose writing
+    last successful look, failed looks in a row. By bridge: the rest. ``rows``: single occurrences
+    that wait for their series. ``stopped``: whose writing
     was stopped by an order; the empty name is everybody's.
     """
 
@@ -58,6 +61,7 @@ class Levels:
     asides: Mapping[str, int]
     holds: Mapping[str, int]
     intents: Mapping[str, int]
+    rows: Mapping[str, int]
     stopped: frozenset[str]
 
 
@@ -80,9 +84,32 @@ _HOLDS = (
     .where(holds.c.state == HoldState.OPEN.value)
     .group_by(holds.c.scope)
 )
+_WAITING = (
+    DIRTY,
+    observed.c.appointment.is_(None),
+    observed.c.state == PRESENT,
+    observed.c.parked.is_(None),
+    observed.c.marker_slot != WHOLE,
+    ~exists().where(agreements.c.id == observed.c.marker_appointment),
+)
+"""Copies of single occurrences whose series nothing has shown: after each cycle, all that is new
+and has no appointment."""
+
+_ROWS = select(observed.c.bridge, func.count()).where(*_WAITING).group_by(observed.c.bridge)
 _INTENTS = select(intents.c.bridge, func.count()).group_by(intents.c.bridge)
 _PAUSED = "paused:"
 _STOPPED = "writing-stopped"
+
+
+@dataclass(frozen=True, slots=True)
+class WaitingRows:
+    """Copies of single occurrences in a ``channel`` that wait until their series is seen: how
+    many, of how many series, and since when."""
+
+    channel: str
+    copies: int
+    series: int
+    since: datetime
 
 
 class Counted:
@@ -101,6 +128,15 @@ class Counted:
             counts = (_INTENTS, _HOLDS, _ASIDES, _QUESTIONS, _DOUBTS)
             sums = [sum(_counted(connection, query).values()) for query in counts]
             return Stats(_counted(connection, _COPIES), _counted(connection, _APPOINTMENTS), *sums)
+
+    def rows_waiting(self) -> list[WaitingRows]:
+        """By channel, what waits for its series while a channel that may show it is not seen."""
+        columns = observed.c
+        series = func.count(func.distinct(columns.marker_appointment))
+        query = select(columns.channel, func.count(), series, func.min(columns.at))
+        with self._database.read() as connection:
+            rows = connection.execute(query.where(*_WAITING).group_by(columns.channel)).all()
+        return sorted((WaitingRows(*row) for row in rows), key=lambda each: each.channel)
 
     def levels(self) -> Levels:
         """What metrics show of the store, in one moment."""
@@ -123,6 +159,7 @@ class Counted:
                 asides=_counted(connection, _ASIDES),
                 holds=_counted(connection, _HOLDS),
                 intents=_counted(connection, _INTENTS),
+                rows=_counted(connection, _ROWS),
                 stopped=frozenset(name.partition(":")[2] for name in names),
             )
 

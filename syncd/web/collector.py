@@ -119,6 +119,7 @@ def _of_bridges(levels: Levels, bridges: frozenset[str]) -> Iterator[Metric]:
         ("syncd_appointments", "Appointments that are agreed.", levels.appointments),
         ("syncd_conflicts_waiting", "Appointments that wait for a person.", levels.questions),
         ("syncd_doubts_waiting", "Copies that wait for a person to pair them.", levels.doubts),
+        ("syncd_rows_waiting", "Single occurrences that wait for their series.", levels.rows),
         ("syncd_set_aside", "Values and copies that are left alone for a day.", levels.asides),
         ("syncd_holds_open", "Holds that wait for approval.", levels.holds),
         ("syncd_writes_open", "Writes that have begun and are not confirmed.", levels.intents),

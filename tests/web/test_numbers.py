@@ -15,13 +15,13 @@ from syncd import metrics
 from syncd.breakers import Breakers
 from syncd.config import load
 from syncd.connector import Unreadable
-from syncd.core.state import Plan
+from syncd.core.state import Marker, Plan
 from syncd.deployment import Deployment
 from syncd.errors import Unauthorized, Unavailable
 from syncd.plugins import Plugins
 from syncd.pulse import Pulse
 from syncd.results import BridgeResult, ChannelResult
-from syncd.store import Look, Store
+from syncd.store import Look, Store, WaitingRows
 from syncd.watching import WatchState
 from syncd.web import Sources
 from syncd.web.pages import answer
@@ -72,6 +72,31 @@ def test_the_store_in_numbers(store: Store, sources: Sources) -> None:
     assert _page(sources).value("syncd_writing_stopped", bridge="sales") == 0
     store.meta_set("writing-stopped", "1")
     assert _page(sources).value("syncd_writing_stopped", bridge="sales") == 1
+
+
+def test_rows_without_their_series_in_numbers(store: Store, sources: Sources) -> None:
+    """Not those whose series is known, that are parked or judged, nor what stands for itself."""
+    slot = "20260302T010000"
+    settled(store, "known1", NOW, {("crm", ""): copy("r1")})
+    marks = {
+        "r2": Marker("other123", "lost1", slot),
+        "r3": Marker(store.installation, "lost2", slot),
+        "r4": Marker("other123", "lost2", "20260309T010000"),
+        "whole": Marker("other123", "lost3"),
+        "known": Marker("other123", "known1", slot),
+        "parked": Marker("other123", "lost4", slot),
+        "judged": Marker("other123", "lost5", slot),
+    }
+    for number, (key, marker) in enumerate(marks.items(), start=1):
+        look(store, CRM, after(number), copy(key, marker=marker))
+    look(store, CRM, after(9), copy("bare"))
+    store.park(CRM, "parked", after(60))
+    store.set_clean([(CRM, "judged")])
+    assert _page(sources).value("syncd_rows_waiting", bridge="sales") == 3
+    assert store.rows_waiting() == [WaitingRows(CRM, 3, 2, after(1))]
+    store.assign([(CRM, key, "lost2", slot) for key in ("r2", "r3", "r4")])
+    assert _page(sources).value("syncd_rows_waiting", bridge="sales") == 0
+    assert store.rows_waiting() == []
 
 
 def test_status_and_metrics_count_alike(store: Store) -> None:
