@@ -99,6 +99,7 @@ class Deployment:
             new_id=new_id,
             stop=stop,
             retry_first=retry_first,
+            bridges=frozenset(bridge.name for bridge in settings.bridges),
         )
         dice, webhooks = SystemRandom().random, settings.daemon.webhooks
         net = webhooks.poll_interval if webhooks is not None else timedelta(0)

@@ -250,8 +250,9 @@ class Bridge:
         self._contacted -= self.looks.moved
         self.looks.moved.clear()
         contacts = looked - self._contacted
+        others = self._around.bridges - {self.name}
         paired = pair_stored(
-            self._store, self.name, self.policy, moment, self._around.new_id, contacts
+            self._store, self.name, self.policy, moment, self._around.new_id, contacts, others
         )
         if contacts:
             mark_all_due(

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from sys import intern
 
@@ -75,8 +76,10 @@ def pair_stored(
     moment: Moment,
     new_id: Callable[[], AppointmentId],
     contacts: Collection[str],
+    others: Collection[str] = (),
 ) -> Paired:
-    """Give every new copy of the bridge its appointment, as far as one can be told."""
+    """Give every new copy of the bridge its appointment, as far as one can be told. ``others``:
+    the other bridges, whose appointments are not this one's."""
     for item in store.pending_gone(bridge):
         store.drop_observed(item.channel, [item.key])
     store.recognise(bridge)
@@ -89,7 +92,7 @@ def pair_stored(
     items = [item for item in items if _bare(item) in policy.channels]
     if not items:
         return Paired()
-    unpaired = [_unpaired(item) for item in items]
+    unpaired = _apart(store, bridge, others, [_unpaired(item) for item in items])
     contacts = {*contacts, *(_bare(item) for item in doubted)} & policy.channels.keys()
     known = _known(store, bridge, unpaired, moment, contacts)
     found = pair(unpaired, known, policy, moment, new_id)
@@ -124,6 +127,29 @@ def _unpaired(item: Observed) -> Unpaired:
     assert item.copy is not None
     seen = Seen(Present(item.copy), item.at, item.before)
     return Unpaired(_bare(item), item.copy, seen, waited=item.parked is not None)
+
+
+def _apart(
+    store: Store, bridge: str, others: Collection[str], items: list[Unpaired]
+) -> list[Unpaired]:
+    """An event that a person moved here from a calendar of another bridge, or copied, bears a mark
+    of over there; an appointment belongs to one bridge. Here the mark stands for an appointment of
+    this one, always the same, so that copies which came together stay together."""
+    marked = {each.copy.marker.appointment for each in items if each.copy.marker is not None}
+    foreign = store.appointments_of(others, marked) if others and marked else set()
+    foreign -= store.appointments_of({bridge}, foreign) if foreign else set()
+    if not foreign:
+        return items
+    return [_renamed(each, bridge, foreign) for each in items]
+
+
+def _renamed(each: Unpaired, bridge: str, foreign: Collection[AppointmentId]) -> Unpaired:
+    marker = each.copy.marker
+    if marker is None or marker.appointment not in foreign:
+        return each
+    name = f"{bridge}\x1f{marker.appointment}".encode("utf-8", "replace")
+    own = replace(marker, appointment=hashlib.sha256(name).hexdigest()[:16])
+    return replace(each, copy=replace(each.copy, marker=own))
 
 
 def _bare(item: Observed) -> str:

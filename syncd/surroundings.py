@@ -22,7 +22,8 @@ class Surroundings:
     """What is passed in, so that a whole deployment can run seeded in one thread.
 
     ``progress`` is called at each step of a long piece of work; it may raise ``Stopping``.
-    ``retry_first``: the wait before a write is tried again, doubled each time.
+    ``retry_first``: the wait before a write is tried again, doubled each time. ``bridges``: all
+    that are configured: what is of another one is not taken from it.
     """
 
     store: Store
@@ -34,3 +35,4 @@ class Surroundings:
     progress: Callable[[], None]
     stop: Event = field(default_factory=Event)
     retry_first: timedelta
+    bridges: frozenset[str] = frozenset()

@@ -23,7 +23,7 @@ from syncd.core.zones import to_utc
 from syncd.store.codec import decode_appointment, dumps, encode_appointment, loads
 from syncd.store.database import Database, chunks
 from syncd.store.rows import bare, copy_columns, copy_of, qualified
-from syncd.store.schema import OPEN, agreements, indexable, settled, uids
+from syncd.store.schema import OPEN, agreements, indexable, observed, settled, tombstones, uids
 from syncd.store.state_codec import (
     SAME,
     decode_absences,
@@ -77,6 +77,23 @@ class Agreements:
                     select(agreements.c.id).where(agreements.c.id.in_(part))
                 ).scalars()
             }
+
+    def appointments_of(
+        self, bridges: Collection[str], ids: Collection[AppointmentId]
+    ) -> set[AppointmentId]:
+        """Those of ``ids`` that are, or were, appointments of one of these bridges."""
+        places = (
+            (agreements.c.id, agreements.c.bridge),
+            (tombstones.c.id, tombstones.c.bridge),
+            (observed.c.appointment, observed.c.bridge),
+        )
+        found: set[AppointmentId] = set()
+        with self._database.read() as connection:
+            for part in chunks(sorted(ids)):
+                for id_, of in places:
+                    query = select(id_).where(id_.in_(part), of.in_(bridges))
+                    found.update(connection.execute(query).scalars())
+        return found
 
     def agreements(self, ids: Collection[AppointmentId]) -> dict[AppointmentId, Agreement]:
         """The agreements of those ``ids`` that have one."""
