@@ -54,7 +54,11 @@ class Stored:
 
     @property
     def attendees(self) -> int:
-        """Whom Exchange mails."""
+        """How many Exchange mails about a change: those whom this mailbox has invited. What a guest
+        does with an invitation is told to nobody ("deleting the event on the organizer's calendar
+        sends a cancellation": Graph's page on event delete); only an answer is."""
+        if self.props.get("isOrganizer") is False:
+            return 0
         return len(self.props.get("attendees") or [])
 
     def days(self, until: date) -> list[date]:
