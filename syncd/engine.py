@@ -100,6 +100,7 @@ class Bridge:
         self.in_hand = InHand(name, surroundings.store, self.now)
         self._contacted: set[str] = set()
         self._prepared, self._fresh = False, True
+        self._late: frozenset[tuple[str, str]] = frozenset()
 
     def now(self) -> datetime:
         """The clock, never going back: what is later here was later."""
@@ -148,11 +149,13 @@ class Bridge:
         )
 
     def is_settled(self) -> bool:
-        """Whether nothing is due and no write waits to be seen."""
+        """Whether nothing is due and no write waits to be seen. An invitation that waits for a
+        copy of ours waits for what is due, or for what was set aside."""
         store = self._store
         if store.due(self.name, self.now()):
             return False
-        if store.unpaired(self.name, self.now(), wires=False):
+        unpaired = store.unpaired(self.name, self.now(), wires=False)
+        if any((each.channel, each.key) not in self._late for each in unpaired):
             return False
         return not store.waits_for_look(self.name)
 
@@ -231,7 +234,9 @@ class Bridge:
     def _draw(self, now: datetime, *, whole: bool = False) -> Draw:
         moment = self._moment(now)
         paired = self._pair(moment)
+        self._late = paired.late
         ids = set(self._store.due(self.name, now)) | set(paired.births) | set(paired.dying)
+        ids |= set(paired.giving_way)
         ids -= self._store.left_alone(self.name, now)
         return draw_up(
             self._store,
@@ -242,6 +247,7 @@ class Bridge:
             paired.dying,
             self.in_hand,
             whole=whole,
+            invited=paired.invited,
             progress=self._around.progress,
         )
 

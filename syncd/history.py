@@ -11,7 +11,7 @@ from syncd.errors import ConfigError
 from syncd.problems import nearest
 from syncd.store import HistoryEntry, LoggedWrite, Store
 
-WRITES = ("create", "update", "delete", "cancel")
+WRITES = ("create", "update", "delete", "cancel", "replace")
 """The kinds of writes; they are kept for 48 hours."""
 
 BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from sys import intern
 
 from syncd.core.belong import Moment
@@ -29,17 +29,26 @@ from syncd.store import Observed, Store
 
 BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 
+DOUBT = timedelta(hours=1)
+"""So long an invitation waits for a copy of ours of which nobody knows whether it was made: such
+a create is tried again within half an hour, and then it is known."""
+
 
 @dataclass(frozen=True, slots=True)
 class Paired:
     """What pairing brought besides rows that now have an appointment.
 
     ``births``: appointments that are to be settled for the first time. ``dying``: agreements of
-    copies that met a tombstone and are to be removed again.
+    copies that met a tombstone and are to be removed again. ``late``: invitations (qualified
+    channel, key) that wait for a copy of ours; ``invited``: the places where that one is to go;
+    ``giving_way``: of these appointments, those for which that is news.
     """
 
     births: tuple[AppointmentId, ...] = ()
     dying: Mapping[AppointmentId, Agreement] = field(default_factory=dict)
+    late: frozenset[tuple[str, str]] = frozenset()
+    invited: Mapping[AppointmentId, Collection[Place]] = field(default_factory=dict)
+    giving_way: tuple[AppointmentId, ...] = ()
 
 
 class LazyAgreements(Mapping[AppointmentId, Agreement]):
@@ -98,7 +107,19 @@ def pair_stored(
     found = pair(unpaired, known, policy, moment, new_id)
     dying, reborn = _met(store, bridge, found, policy, moment)
     _store(store, bridge, found, items, moment, reborn)
-    return Paired((*found.births, *(id for id, _ in reborn.values())), dying)
+    births = (*found.births, *(id for id, _ in reborn.values()))
+    late = frozenset((f"{bridge}/{channel}", key) for channel, key in found.late)
+    return Paired(births, dying, late, found.invited, _giving_way(found, known))
+
+
+def _giving_way(found: Pairing, known: Known) -> tuple[AppointmentId, ...]:
+    """What has not been told yet that an invitation waits for its copy to go. (Being told makes
+    it due; when the write is to be tried again, its failure says.)"""
+    return tuple(
+        id
+        for id, places in found.invited.items()
+        if not places <= known.agreements[id].absent.keys()
+    )
 
 
 def _doubted(store: Store, bridge: str, items: list[Observed]) -> list[Observed]:
@@ -184,7 +205,10 @@ def _known(
         agreements = spanned | unborn | store.agreements(named - spanned.keys() - unborn.keys())
     keys = {(each.channel, each.copy.key) for each in unpaired}
     stones = store.tombstones_by(bridge, uids=uids, keys=keys, ids=marked)
-    return Known(agreements, by_uid, {}, present, stones, frozenset(contacts))
+    creating: Collection[tuple[AppointmentId, Place]] = ()
+    if by_uid and any(each.copy.invited for each in unpaired):
+        creating = store.creating(bridge, moment.now - DOUBT)
+    return Known(agreements, by_uid, {}, present, stones, frozenset(contacts), creating)
 
 
 def _unborn(store: Store, bridge: str) -> dict[AppointmentId, Agreement]:
@@ -251,13 +275,13 @@ def _store(
     store.assign(
         [(f"{bridge}/{channel}", key, id, slot) for (channel, key), (id, slot) in joined.items()]
     )
-    for channel, key in found.parked:
+    for channel, key in (*found.parked, *found.late):
         store.park(f"{bridge}/{channel}", key, moment.now)
     for doubt in found.doubts:
         channel = f"{bridge}/{doubt.channel}"
         store.doubt(channel, doubt.key, doubt.candidates, doubt.reason, moment.now)
     waiting = {(f"{bridge}/{d.channel}", d.key) for d in found.doubts}
-    parked = {(f"{bridge}/{channel}", key) for channel, key in found.parked}
+    parked = {(f"{bridge}/{c}", key) for c, key in (*found.parked, *found.late)}
     looked = {(item.channel, item.key) for item in items} - waiting - parked
     for old in store.doubts(bridge):
         if (old.channel, old.key) in looked:

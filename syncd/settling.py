@@ -34,6 +34,7 @@ from syncd.core.state import (
     Kind,
     Operation,
     Order,
+    Place,
     Plan,
     Present,
     Write,
@@ -91,19 +92,20 @@ def draw_up(
     *,
     whole: bool = False,
     orders: Mapping[AppointmentId, Order] | None = None,
+    invited: Mapping[AppointmentId, Collection[Place]] | None = None,
     progress: Callable[[], None] = lambda: None,
 ) -> Draw:
     """The plans of the appointments that are due; ``whole`` even if they are many. ``orders``:
-    as if these had been given. ``progress`` is called now and then, and may raise. Writes
-    nothing."""
-    given, draw = orders or {}, Draw()
+    as if these had been given. ``invited``: as in ``Case``. ``progress`` is called now and then,
+    and may raise. Writes nothing."""
+    given, invitations, draw = orders or {}, invited or {}, Draw()
     if len(ids) > CHUNK and not whole:
         draw.packed = Packed(few=0)
     for part in in_hand.parts(ids, CHUNK, str):
         progress()
         with in_hand.work(part):
             read = store.cases(bridge, part, moment.now)
-            cases = [_prepared(case, dying, given) for case in read]
+            cases = [_prepared(case, dying, given, invitations) for case in read]
             for seeded in seed_splits(cases, policy, moment):
                 _count_moves(seeded.case, draw.moved)
                 plan = _planned(seeded, policy, moment)
@@ -333,11 +335,14 @@ def _prepared(
     case: Case,
     dying: Mapping[AppointmentId, Agreement],
     orders: Mapping[AppointmentId, Order],
+    invited: Mapping[AppointmentId, Collection[Place]],
 ) -> Case:
     if case.id in dying and case.agreement is None:
         case = replace(case, agreement=dying[case.id])
     if case.id in orders:
         case = replace(case, orders=(*case.orders, orders[case.id]))
+    if case.id in invited:
+        case = replace(case, invited=frozenset(invited[case.id]))
     return case
 
 
@@ -359,6 +364,8 @@ def _count_moves(case: Case, moved: Counter[str]) -> None:
 def _operation(write: Write) -> str:
     if write.operation is Operation.UPDATE and is_ending(write):
         return "cancel"
+    if write.operation is Operation.DELETE and not is_ending(write):
+        return "replace"
     return write.operation.value
 
 

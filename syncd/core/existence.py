@@ -70,7 +70,7 @@ def deletions(
             continue
         if _is_expected(here, draft, policy):
             continue
-        if _is_borrowed(here, policy):
+        if _is_borrowed(here, draft, policy):
             _decline(here, draft)
             continue
         found.append(Deletion(here.channel.name, here.span, here))
@@ -174,15 +174,29 @@ def _is_expected(here: Here, draft: Draft, policy: Policy) -> bool:
     return not should_hold(here.channel, before, policy, born=draft.born, here=True)
 
 
-def _is_borrowed(here: Here, policy: Policy) -> bool:
-    """An invitation whose organizer is outside: deleting it declines, unless he cancelled it."""
+def _is_borrowed(here: Here, draft: Draft, policy: Policy) -> bool:
+    """An invitation: deleting it declines, unless the organizer cancelled it. That of a colleague
+    does as long as the organizer's own copy stands, which tells whether it takes place."""
     settled = here.settled
     if settled is None or not settled.copy.invited or not here.channel.person:
         return False
     organizer = settled.copy.reads.organizer
-    if organizer is None or policy.is_colleague(organizer.email):
+    if organizer is None:
+        return False
+    if policy.is_colleague(organizer.email) and not _has_own(organizer.email, here, draft, policy):
         return False
     return settled.copy.reads.status is not Status.CANCELLED
+
+
+def _has_own(organizer: str, here: Here, draft: Draft, policy: Policy) -> bool:
+    """Whether a colleague, who is not the person of ``here``, has a copy that is no invitation."""
+    for (name, slot), settled in draft.copies.items():
+        person = policy.channels[name].person if name in policy.channels else ""
+        if slot != WHOLE or not person or person == here.channel.person:
+            continue
+        if organizer in policy.names_of(person) and not settled.copy.invited:
+            return True
+    return False
 
 
 def _decline(here: Here, draft: Draft) -> None:

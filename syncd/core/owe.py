@@ -22,10 +22,11 @@ from syncd.core.channel import Channel, Direction, OnExit, Policy
 from syncd.core.claims import is_disputed
 from syncd.core.draft import Draft, agreed_path
 from syncd.core.fidelity import Fidelity, project
+from syncd.core.invitation import RULE as INVITED_RULE
 from syncd.core.model import Appointment, Status, Value
 from syncd.core.paths import Path, diff, get, patch
 from syncd.core.recurrence import ended, is_occurrence, occurrence
-from syncd.core.safety import LEFT
+from syncd.core.safety import INVITED, LEFT
 from syncd.core.series import slot_start_utc
 from syncd.core.situation import Here
 from syncd.core.state import (
@@ -51,7 +52,7 @@ CHANGED = "changed"
 NEW = "new here"
 
 
-_PAST_TOO = frozenset({DELETED, IN_SERIES})
+_PAST_TOO = frozenset({DELETED, IN_SERIES, INVITED})
 """Why also the copy of a single occurrence goes that is over."""
 
 
@@ -65,9 +66,10 @@ class Owing:
         policy: Policy,
         moment: Moment,
         aside: frozenset[tuple[Place, Path]] = frozenset(),
+        invited: frozenset[Place] = frozenset(),
     ) -> None:
         self.draft, self.heres, self.policy, self.moment = draft, heres, policy, moment
-        self.aside = aside
+        self.aside, self.invited = aside, invited
         self.private = is_private(draft.appointment)
         self.shown: list[tuple[Appointment, Fidelity, Appointment]] = []
         self.writes: list[Write] = []
@@ -100,7 +102,10 @@ class Owing:
         for place, absence in list(draft.absent.items()):
             if place[0] == channel.name and absence.reason == WITHDRAWN:
                 del draft.absent[place]
-        self._equal(channel, places)
+        if (channel.name, WHOLE) in self.invited:
+            self._give_way(channel, places)
+        else:
+            self._equal(channel, places)
 
     def _may_stay(self, channel: Channel, place: Place) -> bool:
         return channel.is_crm or not self.draft.copies[place].ours
@@ -125,6 +130,15 @@ class Owing:
                 person = channel.person
                 self.draft.absent[place] = Absence(self.draft.now, WITHDRAWN, person)
         self._remove(channel, places, LEFT if channel.is_left else NO_LONGER_HELD)
+
+    def _give_way(self, channel: Channel, places: list[Place]) -> None:
+        """The vendor's own invitation waits beside our copy, which goes. That is said once: it is
+        on record while our copy, or for a moment any, is absent."""
+        place = (channel.name, WHOLE)
+        if place not in self.draft.absent:
+            self.draft.absent[place] = Absence(self.draft.now, INVITED_RULE)
+            self.draft.records.append(Record(Kind.REPLACED, (), INVITED_RULE, channel.name))
+        self._remove(channel, places, INVITED)
 
     def _has_ended(self) -> bool:
         moment = self.moment
@@ -171,6 +185,8 @@ class Owing:
         settled = self.draft.copies[place]
         if settled.copy.invited:
             self._update(channel, place, whole, self._projected(whole, channel.fidelity))
+            singly = [each for each in self.draft.copies if each[0] == channel.name]
+            self._remove(channel, [each for each in singly if each != place], IN_SERIES)
         else:
             self._remove(channel, [place], SINGLY)
 
@@ -294,6 +310,9 @@ class Owing:
     def _release_absences(self) -> None:
         """An agreed absence ends: moved into the future, or its person is added anew."""
         draft, before = self.draft, self.draft.before
+        for place, absence in list(draft.absent.items()):
+            if absence.reason == INVITED_RULE and place not in self.invited:
+                del draft.absent[place]  # the invitation has come, or was taken back
         if before is None or not draft.absent:
             return
         moment = self.moment

@@ -12,6 +12,7 @@ from typing import TypeAlias
 
 from syncd.core.belong import Moment, admits, in_window
 from syncd.core.channel import Policy
+from syncd.core.invitation import Turn, turn_of
 from syncd.core.lost import contested, rebuilt, reunited, twins
 from syncd.core.marks import (
     Unpaired,
@@ -82,12 +83,15 @@ class _Pairing:
         return self.found
 
     def _sorted_out(self, unpaired: Sequence[Unpaired]) -> list[Unpaired]:
-        """With the markers that are truly theirs, those whose UIDs confirm them first."""
+        """With the markers that are truly theirs, those whose UIDs confirm them first, invitations
+        after what they may replace."""
         found = [each for each in unpaired if each.channel in self.policy.channels]
         known = self.known
         for index, marker in true_marks(found, known.by_uid, known.agreements).items():
             found[index] = replace(found[index], copy=replace(found[index].copy, marker=marker))
-        return sorted(found, key=lambda each: not goes_by_its_uid(each.copy, known.by_uid))
+        return sorted(
+            found, key=lambda e: (not goes_by_its_uid(e.copy, known.by_uid), e.copy.invited)
+        )
 
     def _by_identity(self, each: Unpaired) -> bool:
         """Marker, key, UID, tombstone: names that lead to what is known."""
@@ -126,6 +130,12 @@ class _Pairing:
         """Join an appointment, unless its place is taken: then wait a cycle, then it is another."""
         place = (each.channel, slot)
         key = self.taken.get((id, place))
+        turn = turn_of(each, id, place, key, self.known, self.policy.channels[each.channel])
+        if turn is not Turn.NOW:
+            (self.found.parked if turn is Turn.SOON else self.found.late).append(_ref(each))
+            if turn is Turn.OURS:
+                self.found.invited.setdefault(id, set()).add(place)
+            return True
         if key is None or key == each.copy.key:
             if each.waited and was_removed(place, self.known.agreements.get(id)):
                 self.doubles.append(each)
@@ -136,8 +146,7 @@ class _Pairing:
             self.found.parked.append((each.channel, each.copy.key))
             return True
         if each.copy.marker is None and self._says_the_same(each, id):
-            reason = "its UID stands twice in this calendar"
-            self._doubt(each, (id,), reason)
+            self._doubt(each, (id,), "its UID stands twice in this calendar")
             return True
         self.doubles.append(each)
         return True
@@ -247,7 +256,7 @@ class _Pairing:
                 self._doubt(each, tuple(map(_ref_text, doubtful.candidates)), doubtful.reason)
         self._withhold(found.doubtful)
         waiting = {(doubt.channel, doubt.key) for doubt in self.found.doubts}
-        waiting.update(self.found.parked)
+        waiting |= {*self.found.parked, *self.found.late}
         return [e for e in unpaired if self._joined(e) is None and _ref(e) not in waiting]
 
     def _candidate(self, channel: ChannelName, key: Key, copy: Copy) -> Candidate:
@@ -350,9 +359,8 @@ class _Pairing:
             self._join(each, id, link.slot)
 
     def _bear(self, each: Unpaired) -> None:
-        ref = (each.channel, each.copy.key)
         if not self._is_admitted(each):
-            self.found.left.append(ref)
+            self.found.left.append(_ref(each))
             return
         id = self.new_id()
         self._assign(each, id, WHOLE)
@@ -386,10 +394,6 @@ class _Pairing:
 
 def _ref(each: Unpaired) -> _Ref:
     return each.channel, each.copy.key
-
-
-def _slot(each: Unpaired) -> Slot:
-    return each.copy.marker.slot if each.copy.marker is not None else WHOLE
 
 
 def _ref_text(ref: object) -> str:

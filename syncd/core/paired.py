@@ -26,7 +26,8 @@ class Known:
     contact those that start in the same span; also what copies that were paired and never
     settled would agree on. ``by_uid`` and ``by_key``: the appointments of
     UIDs and of (channel, key). ``present``: the key that is seen at each place. ``stones``.
-    ``contacts``: channels of which this is the first contact.
+    ``contacts``: channels of which this is the first contact. ``creating``: where we have begun
+    to make a copy and nobody knows yet whether it is there.
     """
 
     agreements: Mapping[AppointmentId, Agreement] = field(default_factory=dict)
@@ -37,6 +38,7 @@ class Known:
     present: Mapping[tuple[AppointmentId, Place], Key] = field(default_factory=dict)
     stones: Sequence[Tombstone] = ()
     contacts: Collection[ChannelName] = frozenset()
+    creating: Collection[tuple[AppointmentId, Place]] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +55,8 @@ class Doubt:
 class Pairing:
     """What pairing found. ``joined``: (channel, key) to appointment and slot; ``births``: new
     appointments with their first copies; ``parked``: look again next cycle; ``left``: not
-    admitted; ``met``: copies that met a tombstone; ``reborn``: of those, the edited ones."""
+    admitted; ``met``: copies that met a tombstone; ``late``: invitations that wait for what
+    becomes of a copy of ours; ``invited``: the places where that one is to go."""
 
     joined: dict[tuple[ChannelName, Key], tuple[AppointmentId, Slot]] = field(default_factory=dict)
     births: dict[AppointmentId, list[tuple[ChannelName, Key]]] = field(default_factory=dict)
@@ -61,6 +64,8 @@ class Pairing:
     left: list[tuple[ChannelName, Key]] = field(default_factory=list)
     met: list[tuple[Unpaired, Tombstone]] = field(default_factory=list)
     doubts: list[Doubt] = field(default_factory=list)
+    late: list[tuple[ChannelName, Key]] = field(default_factory=list)
+    invited: dict[AppointmentId, set[Place]] = field(default_factory=dict)
 
 
 def is_reborn(copy: Copy, stone: Tombstone) -> bool:

@@ -18,6 +18,10 @@ LEFT = "its person has left"
 withdrawal are written in the configuration, so that the limit of that one channel says nothing;
 the limit of the installation counts them, as a wrong column empties many calendars."""
 
+INVITED = "the invitation itself stands for it"
+"""Why a copy of ours goes that the vendor's own invitation replaces: in that channel the
+appointment neither ends nor is cancelled, so that no limit counts it."""
+
 WHEN = ("when",)
 
 MANY = 10
@@ -89,7 +93,7 @@ def is_ending(write: Write) -> bool:
     if isinstance(write, Outline):
         return write.ends
     if write.operation is Operation.DELETE:
-        return True
+        return write.reason != INVITED
     return (
         write.operation is Operation.UPDATE
         and write.content is not None

@@ -26,6 +26,7 @@ from syncd.core.decide import Court, Decision
 from syncd.core.draft import Draft, own_path
 from syncd.core.dropped import agreed_unseen, edits_of_dropped
 from syncd.core.existence import ENDED_RULE, STATUS, deletions, is_cancelling, judge, revive
+from syncd.core.invitation import RULE as INVITED_RULE
 from syncd.core.model import Status
 from syncd.core.orders import bring_back, brought_back, carry_out, ordered, overruled, restoring
 from syncd.core.owe import Owing, nothing_left
@@ -84,7 +85,8 @@ def _planned(
     if draft.before is not None and draft.appointment is not draft.before.appointment:
         rekey_orphans(draft, moment)
         reslot_copies(draft, policy, moment)
-    owing = Owing(draft, situation.heres, policy, moment, case.aside)
+    _record_replaced(draft, situation)
+    owing = Owing(draft, situation.heres, policy, moment, case.aside, case.invited)
     writes = owing.derive()
     waiting = any(here.waiting for here in situation.heres.values())
     waiting = waiting or _waits_for_sight(draft, moment)
@@ -104,6 +106,14 @@ def _planned(
         quiet,
         tuple(draft.moved),
     )
+
+
+def _record_replaced(draft: Draft, situation: Situation) -> None:
+    """An invitation took the place of our copy, without having waited for it to go."""
+    before = draft.before.absent if draft.before is not None else {}
+    for here in situation.heres.values():
+        if here.replaced and here.place not in before:
+            draft.records.append(Record(Kind.REPLACED, (), INVITED_RULE, here.channel.name))
 
 
 def _waits_for_sight(draft: Draft, moment: Moment) -> bool:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 from syncd.core.channel import Channel, Policy
+from syncd.core.invitation import has_replaced
 from syncd.core.model import Value
 from syncd.core.paths import Path, diff, get, patch
 from syncd.core.state import (
@@ -42,7 +43,8 @@ class Here:
     changed in it since it was settled, in the copy's own terms. ``gone``: it was settled and
     has been proven gone since. ``newcomer``: it is there and was never settled. ``waiting``: a
     write was answered and what it made has not been seen yet, so nothing can be based on it.
-    ``silent``: an intent is open and the version moved without any value moving.
+    ``silent``: an intent is open and the version moved without any value moving. ``replaced``: it
+    is an invitation, a newcomer where a copy of ours was.
     """
 
     place: Place
@@ -55,6 +57,7 @@ class Here:
     newcomer: bool = False
     waiting: bool = False
     silent: tuple[Intent, ...] = ()
+    replaced: bool = False
 
     @property
     def span(self) -> Span:
@@ -107,6 +110,11 @@ def situate(case: Case, policy: Policy) -> Situation:
             continue
         settled = agreement.copies.get(place)
         intents = by_place.get(place)
+        if _is_replaced(settled, case.views.get(place)):
+            heres[place] = _plain(place, channel, case.views.get(place), None)
+            heres[place].replaced = True
+            closed.extend(intent.id for intent in intents or ())
+            continue
         if not intents:
             heres[place] = _plain(place, channel, case.views.get(place), settled)
             continue
@@ -123,6 +131,12 @@ def _places(agreement: Agreement, case: Case, by_place: Iterable[Place]) -> list
     places = list(agreement.copies)
     places += [place for place in case.views if place not in agreement.copies]
     return places + [place for place in by_place if place not in places]
+
+
+def _is_replaced(settled: Settled | None, seen: Seen | None) -> bool:
+    """Whether an invitation is seen where a copy of ours was: what we wrote to that one is over."""
+    shown = seen.observation if seen is not None else None
+    return settled is not None and isinstance(shown, Present) and has_replaced(shown.copy, settled)
 
 
 def _plain(place: Place, channel: Channel, seen: Seen | None, settled: Settled | None) -> Here:
@@ -188,6 +202,8 @@ def _carried_out(
         if intent.done and seen is not None and seen.at > intent.at:
             return intent
         if write.base is None and settled is None:
+            if copy.invited and copy.marker is None:
+                continue  # the vendor's own invitation is nothing that we made
             return intent
         if write.paths and all(get(copy.reads, p) == get(write.content, p) for p in write.paths):
             return intent

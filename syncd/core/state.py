@@ -253,6 +253,7 @@ class Kind(StrEnum):
     BORN = "born"
     DELETED = "deleted"
     ABSENT = "absent"
+    REPLACED = "replaced"
     DOUBTFUL = "doubtful"
     SPLIT = "split"
     BURIED = "buried"
@@ -318,6 +319,7 @@ class Case:
     ``views`` has an entry for each copy that a channel shows or has lost since it was settled;
     a place without an entry has never been seen. ``intents`` are the open ones, oldest first.
     ``aside``: values of copies that are set aside and not written (the empty path: all of it).
+    ``invited``: places at which the vendor's own invitation waits for our copy to go.
     """
 
     id: AppointmentId
@@ -326,6 +328,7 @@ class Case:
     intents: tuple[Intent, ...] = ()
     orders: tuple[Order, ...] = ()
     aside: frozenset[tuple[Place, Path]] = frozenset()
+    invited: frozenset[Place] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

@@ -107,6 +107,19 @@ class Intents:
             rows = connection.execute(query).all()
         return {(row.appointment, (bare(row.channel), row.slot)): row.key for row in rows}
 
+    def creating(self, bridge: str, since: datetime) -> set[tuple[AppointmentId, Place]]:
+        """Where creates were begun, not before ``since``, of which nobody knows how they ended."""
+        columns = intents.c
+        query = select(columns.appointment, columns.channel, columns.slot).where(
+            columns.bridge == bridge,
+            columns.operation == Operation.CREATE.value,
+            ~columns.done,
+            columns.at >= since,
+        )
+        with self._database.read() as connection:
+            rows = connection.execute(query).all()
+        return {(row.appointment, (bare(row.channel), row.slot)) for row in rows}
+
     def recognise(self, bridge: str) -> int:
         """Assign the new copies that are certainly what accepted creates made; returns how many.
 

@@ -16,7 +16,7 @@ from syncd.core.channel import Channel, Policy
 from syncd.core.marks import Unpaired
 from syncd.core.model import Appointment
 from syncd.core.pair import pair
-from syncd.core.paired import Doubt, Known, Pairing, is_reborn
+from syncd.core.paired import Doubt, Pairing, is_reborn
 from syncd.core.rules import RuleSet
 from syncd.core.settle import settle
 from syncd.core.splits import Seeded, seed_splits
@@ -36,6 +36,7 @@ from syncd.core.state import (
     Tombstone,
     Write,
 )
+from tests.core.lookup import known_of
 from tests.core.remote import Fault, KilledError, Remote, Row
 from tests.core.values import NOW, USUAL, VISIT, channels
 from tests.core.writing import write_out
@@ -61,6 +62,7 @@ class World:
     due: set[str] = field(default_factory=set)
     parked: list[tuple[str, str]] = field(default_factory=list)
     failed: set[str] = field(default_factory=set)
+    invited: dict[str, set[Place]] = field(default_factory=dict)
     ids: int = 0
     numbers: int = 0
     past: timedelta = timedelta(days=30)
@@ -257,36 +259,22 @@ class World:
             for (name, _), row in self.rows.items()
             if row.id is None and row.dirty and isinstance(row.seen.observation, Present)
         ]
+        self.invited = {}
         if not unpaired:
             return
-        found = pair(unpaired, self._known(), self.policy, self.moment(), self._new_id)
+        found = pair(unpaired, known_of(self), self.policy, self.moment(), self._new_id)
         self._take_pairing(found)
 
-    def _known(self) -> Known:
-        by_uid: dict[str, frozenset[str]] = {}
-        by_key: dict[tuple[str, str], tuple[str, str]] = {}
-        for id, agreement in self.agreements.items():
-            for uid in agreement.uids:
-                by_uid[uid] = by_uid.get(uid, frozenset()) | {id}
-            for place, settled in agreement.copies.items():
-                by_key[(place[0], settled.copy.key)] = (id, place[1])
-        present = {
-            (row.id, (name, row.slot)): key
-            for (name, key), row in self.rows.items()
-            if row.id is not None and isinstance(row.seen.observation, Present)
-        }
-        contacts = frozenset(self.policy.channels)
-        contacts -= {place[0] for a in self.agreements.values() for place in a.copies}
-        return Known(dict(self.agreements), by_uid, by_key, present, tuple(self.stones), contacts)
-
     def _take_pairing(self, found: Pairing) -> None:
+        self.invited = found.invited
+        self.due |= found.invited.keys()
         for ref, (id, slot) in found.joined.items():
             row = self.rows[ref]
             row.id, row.slot = id, slot
             self.due.add(id)
         for ref in found.left:
             self.rows[ref].dirty = False
-        for name, key in found.parked:
+        for name, key in (*found.parked, *found.late):
             self.rows[(name, key)].waited = True
             self.rows[(name, key)].dirty = False
             self.parked.append((name, key))
@@ -343,7 +331,8 @@ class World:
             if place not in views or rank < ranks[place]:
                 views[place], ranks[place] = row.seen, rank
         intents = tuple(self.intents.get(id, ()))
-        return Case(id, agreement, views, intents, tuple(self.orders.get(id, ())), self.aside)
+        orders, invited = tuple(self.orders.get(id, ())), frozenset(self.invited.get(id, ()))
+        return Case(id, agreement, views, intents, orders, self.aside, invited)
 
     def _store(self, plan: Plan) -> list[tuple[str, Intent]]:
         id = plan.id

@@ -138,9 +138,33 @@ FAULTS = (
     ),
     Fault(
         "syncd/core/existence.py",
-        "        if _is_borrowed(here, policy):\n            _decline(",
+        "        if _is_borrowed(here, draft, policy):\n            _decline(",
         "        if False:\n            _decline(",
         "deleting an invitation cancels the customer's meeting",
+    ),
+    Fault(
+        "syncd/core/existence.py",
+        "        if organizer in policy.names_of(person) and not settled.copy.invited:",
+        "        if False:",
+        "who declines a colleague's invitation calls the meeting off",
+    ),
+    Fault(
+        "syncd/core/invitation.py",
+        "    return Turn.LATER if to.direction is Direction.FROM else Turn.OURS",
+        "    return Turn.NOW",
+        "an invitation that comes after our copy is a second meeting",
+    ),
+    Fault(
+        "syncd/core/situation.py",
+        "and has_replaced(shown.copy, settled)",
+        "and False",
+        "an invitation that was written over our copy is the guest's edit of it",
+    ),
+    Fault(
+        "syncd/core/safety.py",
+        "        return write.reason != INVITED",
+        "        return True",
+        "a few invitations stop the whole bridge",
     ),
     Fault(
         "syncd/core/settle.py",

@@ -1,0 +1,37 @@
+"""What the store of the pure world tells pairing."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from syncd.core.paired import Known
+from syncd.core.state import Operation, Present
+
+if TYPE_CHECKING:
+    from tests.core.harness import World
+
+
+def known_of(world: World) -> Known:
+    """What pairing may look up."""
+    by_uid: dict[str, frozenset[str]] = {}
+    by_key: dict[tuple[str, str], tuple[str, str]] = {}
+    for id, agreement in world.agreements.items():
+        for uid in agreement.uids:
+            by_uid[uid] = by_uid.get(uid, frozenset()) | {id}
+        for place, settled in agreement.copies.items():
+            by_key[(place[0], settled.copy.key)] = (id, place[1])
+    present = {
+        (row.id, (name, row.slot)): key
+        for (name, key), row in world.rows.items()
+        if row.id is not None and isinstance(row.seen.observation, Present)
+    }
+    contacts = frozenset(world.policy.channels)
+    contacts -= {place[0] for a in world.agreements.values() for place in a.copies}
+    creating = {
+        (id, (each.write.channel, each.write.slot))
+        for id, begun in world.intents.items()
+        for each in begun
+        if each.write.operation is Operation.CREATE and not each.done
+    }
+    agreements, stones = dict(world.agreements), tuple(world.stones)
+    return Known(agreements, by_uid, by_key, present, stones, contacts, creating)

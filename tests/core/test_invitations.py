@@ -1,0 +1,244 @@
+"""The vendor's own invitation, where a copy of ours is already: it takes the place of ours.
+
+Alice invites Bob. Her meeting is seen first and copied to his calendar; then the vendor's own
+invitation comes there, under the UID of hers.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from syncd.core.channel import Direction, Filter, FilterMode
+from syncd.core.marks import Unpaired
+from syncd.core.model import Attendee, Recurrence, Response, Status
+from syncd.core.pair import pair
+from syncd.core.safety import INVITED, Census, Limits, refuse
+from syncd.core.state import (
+    WHOLE,
+    Kind,
+    Operation,
+    Plan,
+    Present,
+    Seen,
+    Write,
+)
+from tests.core.guests import BOB, MEETING, before, company, invite, kept, one_meeting
+from tests.core.lookup import known_of
+from tests.core.remote import Fault
+from tests.core.values import CALDAV, at, channel
+
+
+def test_it_takes_the_place_of_our_copy() -> None:
+    """Invariants 3 and 6: ours goes, and nothing else is written."""
+    made = company()
+    invite(made)
+    made.run()
+    one_meeting(made)
+    assert [(w.channel, w.operation) for w in made.written] == [("cal2", Operation.DELETE)]
+    assert [(r.kind, r.winner) for r in made.history()] == [(Kind.REPLACED, "cal2")]
+
+
+def test_it_comes_together_with_the_organizers() -> None:
+    """Nothing of ours was there: it joins."""
+    made = before()
+    invite(made)
+    made.run()
+    one_meeting(made)
+    assert not [w for w in made.written if w.channel == "cal2"]
+
+
+def test_where_there_is_no_copy_of_ours() -> None:
+    """Bob's calendar holds what he takes part in, and nobody had said that he does."""
+    made = company(replace(MEETING, attendees=()), holds=Filter(FilterMode.OWN))
+    assert kept(made)["cal2"] == []
+    invite(made)
+    made.run()
+    one_meeting(made)
+    assert not made.history(Kind.REPLACED)
+
+
+def test_where_others_take_part() -> None:
+    """The same, with a customer among those who do; Alice's own list follows."""
+    customer = Attendee("wang@kunde.example", "王")
+    made = company(replace(MEETING, attendees=(customer,)), holds=Filter(FilterMode.OWN))
+    assert kept(made)["cal2"] == []
+    both = replace(MEETING, attendees=(*MEETING.attendees, customer))
+    invite(made, both)
+    made.run()
+    made.edit("cal", attendees=both.attendees)
+    made.run()
+    one_meeting(made)
+
+
+@pytest.mark.parametrize("seen", [True, False])
+def test_the_organizer_moves_it(seen: bool) -> None:
+    """Before our copy has gone, or when all is settled: the vendor moves both."""
+    made = company()
+    invite(made)
+    if seen:
+        made.run()
+    else:
+        made.fault("cal2", Fault.REFUSED)
+        made.cycle()
+    made.edit("cal", when=at(12, 9), location="München")
+    made.edit("cal2", "invitation", when=at(12, 9), location="München")
+    made.run(4)
+    one_meeting(made)
+    assert (made.agreed().when, made.agreed().location) == (at(12, 9), "München")
+
+
+def test_it_was_moved_meanwhile() -> None:
+    """Both calendars show another time by then: it is the organizer's edit."""
+    made = company()
+    made.edit("cal", when=at(12, 9))
+    invite(made, replace(MEETING, when=at(12, 9)))
+    made.run(4)
+    one_meeting(made)
+    assert made.agreed().when == at(12, 9)
+
+
+def test_the_guest_declines_it() -> None:
+    """Only his goes: it takes place, as the organizer's own copy says."""
+    made = company()
+    invite(made)
+    made.run()
+    made.remove("cal2")
+    made.run()
+    assert {name: len(keys) for name, keys in kept(made).items()} == {"crm": 1, "cal": 1, "cal2": 0}
+    assert made.agreed().status is Status.CONFIRMED
+    answer = made.reads("crm").attendee(BOB)
+    assert answer is not None
+    assert answer.response is Response.DECLINED
+    made.edit("cal", when=at(12, 9))
+    made.run()
+    assert (kept(made)["cal2"], made.reads("crm").when) == ([], at(12, 9))
+
+
+def test_the_organizer_calls_it_off() -> None:
+    """Both are gone in one look: no answer of the guest's, but the end of it."""
+    made = company()
+    invite(made)
+    made.run()
+    made.remove("cal")
+    made.remove("cal2")
+    made.run()
+    assert made.reads("crm").status is Status.CANCELLED
+    answer = made.reads("crm").attendee(BOB)
+    assert answer is not None
+    assert answer.response is Response.NONE
+
+
+def test_the_guest_edits_our_copy_before_it_goes() -> None:
+    """Invariant 2: seen with the invitation, or made while we delete."""
+    made = company()
+    invite(made)
+    (ours,) = (key for key in made.remotes["cal2"].copies if key != "invitation")
+    made.edit("cal2", ours, location="大堂")
+    made.remotes["cal2"].before_write.append(
+        lambda: made.edit("cal2", ours, description="带上合同")
+    )
+    made.run(4)
+    one_meeting(made)
+    assert (made.agreed().location, made.agreed().description) == ("大堂", "带上合同")
+
+
+def test_the_guest_takes_ours_away_himself() -> None:
+    """He sees the meeting twice and deletes one: nothing is called off."""
+    made = company()
+    invite(made)
+    made.remove("cal2")  # ours, the first
+    made.run()
+    one_meeting(made)
+    assert not made.history(Kind.SET, Kind.DELETED, Kind.CONFLICT)
+    assert len(made.history(Kind.REPLACED)) == 1
+
+
+def test_he_takes_it_away_while_our_deletion_fails() -> None:
+    """The same, after it had been decided that ours goes."""
+    made = company()
+    invite(made)
+    made.fault("cal2", Fault.REFUSED)
+    made.cycle()
+    made.remove("cal2")
+    made.run()
+    one_meeting(made)
+    assert not made.history(Kind.SET, Kind.DELETED, Kind.CONFLICT)
+    assert len(made.history(Kind.REPLACED)) == 1
+
+
+def test_it_is_written_over_our_copy() -> None:
+    """A server that keeps one item for each UID: what it left out was not taken out by Bob."""
+    made = company(replace(MEETING, tags=frozenset({"大客户"})))
+    (ours,) = kept(made)["cal2"]
+    invite(made, key=ours)
+    made.remotes["cal2"].copies[ours] = replace(made.remotes["cal2"].copies[ours], marker=None)
+    made.run()
+    assert {name: len(keys) for name, keys in kept(made).items()} == {"crm": 1, "cal": 1, "cal2": 1}
+    assert made.agreed().tags == {"大客户"}
+    assert made.reads("cal2").tags == {"大客户"}
+    settled = made.agreements[made.only].copies[("cal2", WHOLE)]
+    assert (settled.copy.invited, settled.ours) == (True, False)
+    assert len(made.history(Kind.REPLACED)) == 1
+    made.remove("cal2")
+    made.run()
+    assert made.agreed().status is Status.CONFIRMED
+
+
+def test_a_series_for_which_single_occurrences_stand() -> None:
+    """Bob's vendor has no form for it that we may write, but its invitation is there."""
+    weekly = replace(MEETING, recurrence=Recurrence(("FREQ=WEEKLY;COUNT=3",)))
+    picky = replace(CALDAV, series=lambda held: held.title.startswith("!"))
+    made = company(weekly, fidelity=picky)
+    assert len(kept(made)["cal2"]) == 3
+    made.remotes["cal2"].channel = channel("cal2", 2, fidelity=CALDAV)  # the vendor itself can
+    invite(made, weekly)
+    made.run(5)
+    assert kept(made)["cal2"] == ["invitation"]
+    assert len(kept(made)["crm"]) == 1
+
+
+def test_an_invitation_to_one_occurrence_replaces_no_series() -> None:
+    """Under the UID of the series: the series stays where it is."""
+    weekly = replace(MEETING, recurrence=Recurrence(("FREQ=WEEKLY;COUNT=3",)))
+    made = company(weekly)
+    (ours,) = kept(made)["cal2"]
+    invite(made)
+    made.run(4)
+    assert ours in kept(made)["cal2"]
+    assert not made.history(Kind.REPLACED)
+
+
+def test_a_duplicate_is_still_one() -> None:
+    """What a person copied from ours is no invitation, and what is his own does not give way."""
+    made = company()
+    (ours,) = made.remotes["cal2"].copies.values()
+    made.remotes["cal2"].put("dup", ours.reads, uid="dup@cal2", marker=ours.marker)
+    made.run(4)
+    assert len(made.agreements) == 2
+
+
+def test_a_channel_that_is_only_read_keeps_both() -> None:
+    """Nothing may be deleted there, and nothing is to be settled for it."""
+    made = company()
+    bobs = channel("cal2", 2, person=BOB, direction=Direction.FROM)
+    made.configure(replace(made.policy, channels={**made.policy.channels, "cal2": bobs}))
+    invite(made)
+    for _ in range(4):
+        made.cycle()
+    assert len(kept(made)["cal2"]) == 2
+    assert len(kept(made)["crm"]) == 1
+    assert not made.written
+    invitation = made.remotes["cal2"].copies["invitation"]
+    late = Unpaired("cal2", invitation, Seen(Present(invitation), made.now), waited=True)
+    found = pair([late], known_of(made), made.policy, made.moment(), lambda: "new")
+    assert (found.late, found.invited) == ([("cal2", "invitation")], {})
+
+
+def test_no_limit_counts_what_gives_way() -> None:
+    """A dozen invitations at once are no disaster: nothing is less than it was."""
+    write = Write("cal2", WHOLE, Operation.DELETE, reason=INVITED)
+    plans = [Plan(f"a{n}", None, (write,)) for n in range(12)]
+    census = Census({"cal2": 12}, {}, total=12)
+    assert refuse(plans, census, Limits()) == []
