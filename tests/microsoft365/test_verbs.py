@@ -153,6 +153,15 @@ def test_a_duplicate_goes_by_its_own_uid(graph: FakeGraph) -> None:
     assert {copy.key for copy in connector.find(name.marker)} == set(shown)
 
 
+def test_meetings_of_two_mailboxes_have_two_uids(graph: FakeGraph) -> None:
+    """As Exchange's are: else pairing would take them for one meeting."""
+    other = "bob@example.com"
+    for address in (ALICE, other):
+        outlook(graph, address).put("Besprechung", START, END, ZONE)
+    uids = {copy.uid for each in (ALICE, other) for copy in look(connect(graph, each)).copies}
+    assert len(uids) == 2
+
+
 def test_single_occurrences_stand_beside_each_other(graph: FakeGraph) -> None:
     """What Graph cannot hold as a series: each has its slot, and a UID of its own."""
     connector = connect(graph)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from random import Random
 from typing import Any
+from zlib import crc32
 
 from connectors.microsoft365.fake.checks import Refused, check_neighbours, checked
 from connectors.microsoft365.fake.events import (
@@ -101,7 +102,7 @@ class Mailbox:
             calendar,
             props,
             _extended(body),
-            f"040000008200E00074C5B7101A82E008{number:08X}",
+            f"040000008200E00074C5B7101A82E008{crc32(self.address.encode()):08X}{number:08X}",
             transaction,
             organizer=self.address,
         )
