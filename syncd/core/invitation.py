@@ -35,7 +35,8 @@ def turn_of(
     each: Unpaired, id: AppointmentId, place: Place, taken: Key | None, known: Known, to: Channel
 ) -> Turn:
     """Whose turn it is at ``place``, where the key ``taken`` is seen, and now ``each``."""
-    if not each.copy.invited or place[1] != WHOLE or taken == each.copy.key:
+    same = id in known.by_uid.get(each.copy.uid or "", ())
+    if not each.copy.invited or not same or place[1] != WHOLE or taken == each.copy.key:
         return Turn.NOW
     if taken is None:
         return Turn.LATER if (id, place) in known.creating else Turn.NOW

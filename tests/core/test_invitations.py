@@ -219,6 +219,16 @@ def test_a_duplicate_is_still_one() -> None:
     assert len(made.agreements) == 2
 
 
+def test_an_invitation_that_somebody_duplicated_is_another_meeting() -> None:
+    """It bears our marker, but not the UID of what it was copied from."""
+    made = company()
+    (ours,) = made.remotes["cal2"].copies.values()
+    made.remotes["cal2"].put("dup", MEETING, uid="dup@cal2", invited=True, marker=ours.marker)
+    made.run(4)
+    assert len(made.agreements) == 2
+    assert not made.history(Kind.REPLACED)
+
+
 def test_a_channel_that_is_only_read_keeps_both() -> None:
     """Nothing may be deleted there, and nothing is to be settled for it."""
     made = company()

@@ -87,6 +87,7 @@ def storm(seed: int, company: Company, acts: int = 40, *, faults: bool = True) -
             _change_weather(drawn)
         if drawn.random.random() < 0.4:
             drawn.steps += [Pass(drawn.random.choice((1, 20, 60, 600))), Cycle()]
+    _invite(drawn, Random(f"invitations {seed}"))
     return drawn.steps
 
 
@@ -138,6 +139,14 @@ def _act(drawn: _Storm) -> None:
         other = f"t{drawn.serial}"
         drawn.tokens.append(other)
     drawn.steps.append(Act(verb, channel, token, drawn.serial, other))
+
+
+def _invite(drawn: _Storm, random: Random) -> None:
+    """Now and then an invitation comes to a calendar that may have a copy of ours already."""
+    calendars = [desk.name for desk in drawn.company.desks if desk.name != CRM]
+    for n in range(random.randrange(6)):
+        arrival = Act("arrive", random.choice(calendars), random.choice(drawn.tokens), n)
+        drawn.steps.insert(random.randrange(5, len(drawn.steps)), arrival)
 
 
 def _change_weather(drawn: _Storm) -> None:

@@ -20,8 +20,9 @@ from syncd.core.model import (
 from syncd.core.state import Key, Marker
 from syncd.core.zones import to_utc
 from tests.world.clock import START
-from tests.world.company import CUSTOMER, Desk
+from tests.world.company import CRM, CUSTOMER, Desk
 from tests.world.oracle import Oracle
+from tests.world.remote import MemorySystem
 from tests.world.series import occurrence_start, slots
 from tests.world.steps import Act, Token
 from tests.world.surface import Remote
@@ -250,6 +251,17 @@ def _cancel(step: Act, desk: Desk, key: Key, system: Remote, oracle: Oracle) -> 
     oracle.ended(desk.name, step.token, key, shown)
 
 
+def _arrive(step: Act, desk: Desk, key: Key, system: Remote, oracle: Oracle) -> None:
+    """The vendor's own invitation to what is only a copy here, made from a meeting of another
+    calendar, and not touched by other programs."""
+    held = {name: str(value) for name, value in system.foreign(key).items()}
+    ours = "marker" in held and not held["uid"].endswith(f"@{desk.name}")
+    if desk.name == CRM or slot_of(system, key) or not ours or "invited" in held:
+        return
+    if isinstance(system, MemorySystem) and not any(name.startswith("x-") for name in held):
+        system.vendor_invites(key, over=step.n % 3 == 0)
+
+
 def _put_back(step: Act, system: Remote, oracle: Oracle) -> None:
     """A phone that was away puts a deleted item back as it was."""
     lost = [k for k in system.buried if token_of(system.reads_of(system.buried[k])) == step.token]
@@ -275,6 +287,7 @@ _ACTS: dict[str, _Doing] = {
     "duplicate": _duplicate,
     "move key": _move_key,
     "plant": _plant,
+    "arrive": _arrive,
     "delete": _delete,
     "cancel": _cancel,
 }

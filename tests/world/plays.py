@@ -21,7 +21,7 @@ def two(crm: int, calendar: int, *, person: str = ALICE) -> Company:
     return Company(desks, ("crm", "cal1"))
 
 
-def _company(crm: int, *calendars: tuple[int, str]) -> Company:
+def company_of(crm: int, *calendars: tuple[int, str]) -> Company:
     """A CRM and calendars, each of a kind and somebody's; ranked in this order."""
     desks = [Desk(name="crm", abilities=CRMS[crm])]
     for kind, person in calendars:
@@ -128,7 +128,7 @@ PLAYS: dict[str, tuple[Company, list[Step]]] = {
         ],
     ),
     "what a person duplicated is deleted and has to be made again": (
-        _company(2, (0, BOB), (1, CHEN), (4, "")),
+        company_of(2, (0, BOB), (1, CHEN), (4, "")),
         [
             *(Act("visit", "crm", "t1", 1, CHEN), Cycle(), Act("invite", "crm", "t1", 27)),
             *(Weather("crm", "locked", True), Act("duplicate", "cal3", "t1", 34, "t34")),
@@ -143,7 +143,7 @@ PLAYS: dict[str, tuple[Company, list[Step]]] = {
         ],
     ),
     "a backup from before a duplicate": (
-        _company(1, (0, ""), (4, BOB)),
+        company_of(1, (0, ""), (4, BOB)),
         [
             *(Act("visit", "crm", "t1", 1, BOB), *FIVE),
             *(Act("duplicate", "cal1", "t1", 30, "t30"), Cycle()),
@@ -151,7 +151,7 @@ PLAYS: dict[str, tuple[Company, list[Step]]] = {
         ],
     ),
     "a backup from before a duplicate of a record": (
-        _company(1, (5, ALICE), (2, BOB), (4, "")),
+        company_of(1, (5, ALICE), (2, BOB), (4, "")),
         [
             *(Cycle(), Cycle(), Act("visit", "cal1", "t15", 15, ALICE), Cycle(), Cycle(), Cycle()),
             *(Act("duplicate", "crm", "t15", 35, "t35"), Cycle(), Cycle(), Restart(backup=True)),
@@ -165,7 +165,7 @@ PLAYS: dict[str, tuple[Company, list[Step]]] = {
         ],
     ),
     "a record is deleted while its copy is duplicated": (
-        _company(2, (1, ALICE), (4, "")),
+        company_of(2, (1, ALICE), (4, "")),
         [
             *(Act("visit", "crm", "t19", 19, ALICE), Cycle()),
             *(Act("delete", "crm", "t19", 26), Act("duplicate", "cal1", "t19", 27, "t27")),
@@ -180,14 +180,14 @@ PLAYS: dict[str, tuple[Company, list[Step]]] = {
         ],
     ),
     "a series is split in another calendar than it was born in": (
-        _company(1, (0, ALICE), (2, "")),
+        company_of(1, (0, ALICE), (2, "")),
         [
             *(Act("series", "cal1", "t7", 7, ALICE), Cycle(), Cycle()),
             Act("split", "cal2", "t7", 41, "t41"),
         ],
     ),
     "an answer is taken back that came by a write that was sent twice": (
-        _company(0, (2, ALICE), (5, "")),
+        company_of(0, (2, ALICE), (5, "")),
         [
             *(Act("visit", "cal1", "t1", 1, ALICE), Cycle(), Act("answer", "cal2", "t1", 5)),
             *(Weather("cal1", "doubled", 0.6), Cycle(), Act("answer", "cal2", "t1", 12)),
@@ -201,7 +201,7 @@ PLAYS: dict[str, tuple[Company, list[Step]]] = {
         ],
     ),
     "a row is renamed while its series is split before it": (
-        _company(1, (3, CHEN), (1, "")),
+        company_of(1, (3, CHEN), (1, "")),
         [
             *(Act("series", "cal1", "t1", 1, BOB), Cycle(), Cycle()),
             *(Act("split", "cal2", "t1", 14, "t14"), Act("retitle", "crm", "t1", 15)),
@@ -223,7 +223,7 @@ PLAYS: dict[str, tuple[Company, list[Step]]] = {
         ],
     ),
     "a backup from before a series that is deleted and stays in one calendar": (
-        _company(1, (5, ""), (2, "")),
+        company_of(1, (5, ""), (2, "")),
         [
             *(*FIVE, Act("series", "cal2", "t31", 31), Cycle()),
             *(Act("delete", "cal1", "t31", 37), Weather("cal2", "read_only", True)),
@@ -249,6 +249,44 @@ PLAYS: dict[str, tuple[Company, list[Step]]] = {
         [
             *(*FIVE, Act("series", "cal1", "t16", 16), Cycle(), Cycle()),
             *(Act("invite", "crm", "t16", 31), Restart(backup=True)),
+        ],
+    ),
+    "an invitation comes beside our copy, which cannot be taken away": (
+        company_of(0, (0, ALICE), (1, "")),
+        [
+            *(Act("visit", "cal1", "t1", 1, ALICE), Cycle(), Cycle()),
+            *(Weather("cal2", "read_only", True), Act("arrive", "cal2", "t1", 1), Cycle()),
+            *(Act("move", "cal1", "t1", 5), Act("place", "cal2", "t1", 6), Cycle(), Cycle()),
+        ],
+    ),
+    "an invitation is written over our copy, which somebody had just changed": (
+        company_of(1, (3, ALICE), (0, "")),
+        [
+            *(Act("visit", "cal1", "t1", 1, ALICE), Cycle(), Cycle()),
+            *(Act("note", "cal2", "t1", 5), Act("arrive", "cal2", "t1", 3)),
+        ],
+    ),
+    "a backup from before an invitation took the place of our copy": (
+        company_of(0, (2, ALICE), (4, "")),
+        [
+            *(Act("visit", "cal1", "t1", 1, ALICE), *FIVE, Act("arrive", "cal2", "t1", 1)),
+            *(Cycle(), Cycle(), Act("retitle", "cal2", "t1", 6), Restart(backup=True)),
+        ],
+    ),
+    "a backup from before a meeting, with an invitation beside our copy": (
+        company_of(2, (1, ALICE), (0, "")),
+        [
+            *(*FIVE, Act("visit", "cal1", "t1", 1, ALICE), Cycle(), Cycle()),
+            *(Weather("cal2", "read_only", True), Act("arrive", "cal2", "t1", 1), Cycle()),
+            Restart(backup=True),
+        ],
+    ),
+    "a series to which an invitation comes while its occurrences are changed": (
+        company_of(1, (0, ALICE), (2, "")),
+        [
+            *(Act("series", "cal1", "t1", 1, ALICE), Cycle(), Cycle()),
+            *(Act("move occurrence", "cal1", "t1", 4), Act("arrive", "cal2", "t1", 1)),
+            *(Cycle(), Act("drop occurrence", "cal2", "t1", 8), Cycle()),
         ],
     ),
 }

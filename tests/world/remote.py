@@ -181,9 +181,12 @@ class MemorySystem:
         """Another program keeps a property of its own on an item."""
         self._keep(key, wire.dump({**wire.parse(self.items[key].body), name: value}))
 
-    def person_invite(self, key: Key) -> None:
-        """The item becomes an invitation that somebody else organises."""
-        self._keep(key, wire.dump({**wire.parse(self.items[key].body), "invited": True}))
+    def vendor_invites(self, key: Key, *, over: bool) -> None:
+        """The vendor's own invitation to the meeting that a program copied to this item comes,
+        beside it or ``over`` it: under the same UID, without what is the program's own."""
+        body = {**wire.parse(self.items[key].body), "invited": True}
+        del body["marker"]
+        self._keep(key if over else self._next_key("i"), wire.dump(body))
 
     def purge(self, before: datetime) -> list[Key]:
         """A retention policy removes what ended before (aware) ``before``; the keys removed."""

@@ -35,6 +35,7 @@ Verb: TypeAlias = Literal[
     "put back",
     "plant",
     "purge",
+    "arrive",
 ]
 
 

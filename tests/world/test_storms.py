@@ -15,7 +15,7 @@ from tests.world.company import Company, a_company
 from tests.world.deployed import Deployed
 from tests.world.faults import storm
 from tests.world.play import play
-from tests.world.plays import PLAYS, two
+from tests.world.plays import ALICE, PLAYS, company_of, two
 from tests.world.steps import Act, Cycle, Kill, Pass, Step, Weather
 
 STORMS = int(os.environ.get("SYNCD_STORMS", "10"))
@@ -40,6 +40,17 @@ def test_the_daemon_dies_while_the_crm_is_locked(at: int, tmp_path: Path) -> Non
         Cycle(),
     ]
     assert play(steps, two(1, 3, person=""), lambda stage: Deployed(stage, tmp_path)) == []
+
+
+@pytest.mark.parametrize("at", range(1, 21))
+def test_the_daemon_dies_while_an_invitation_takes_our_place(at: int, tmp_path: Path) -> None:
+    """Invariants 3 and 10: our copy or the invitation is left, and never both."""
+    steps: list[Step] = [
+        *(Cycle(), Act("visit", "cal1", "t1", 1), Cycle(), Cycle()),
+        *(Act("arrive", "cal2", "t1", 1), Kill(at), Pass(20), Cycle()),
+    ]
+    company = company_of(at % 3, (at % 5, ALICE), (2 * at % 6, ""))
+    assert play(steps, company, lambda stage: Deployed(stage, tmp_path)) == []
 
 
 @pytest.mark.parametrize("seed", range(STORMS))
