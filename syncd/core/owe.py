@@ -93,6 +93,9 @@ class Owing:
         if not keeps_cancelled(channel) and is_cancelled(draft.appointment):
             self._remove(channel, places, CANCELLED)
             return
+        if (channel.name, WHOLE) in self.invited:
+            self._give_way(channel, places)
+            return
         stays = self.private and any(self._may_stay(channel, place) for place in places)
         if not should_hold(
             channel, draft.appointment, self.policy, born=draft.born, here=stays
@@ -102,10 +105,7 @@ class Owing:
         for place, absence in list(draft.absent.items()):
             if place[0] == channel.name and absence.reason == WITHDRAWN:
                 del draft.absent[place]
-        if (channel.name, WHOLE) in self.invited:
-            self._give_way(channel, places)
-        else:
-            self._equal(channel, places)
+        self._equal(channel, places)
 
     def _may_stay(self, channel: Channel, place: Place) -> bool:
         return channel.is_crm or not self.draft.copies[place].ours

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 import pytest
 
-from syncd.core.channel import Direction, Filter, FilterMode
+from syncd.core.channel import Direction, Filter, FilterMode, OnExit
 from syncd.core.marks import Unpaired
 from syncd.core.model import Attendee, Recurrence, Response, Status
 from syncd.core.pair import pair
@@ -57,6 +57,17 @@ def test_where_there_is_no_copy_of_ours() -> None:
     made.run()
     one_meeting(made)
     assert not made.history(Kind.REPLACED)
+
+
+def test_where_our_copy_was_kept_that_is_no_longer_held() -> None:
+    """It goes all the same: the invitation is there whatever is configured for copies of ours."""
+    made = company(holds=Filter(FilterMode.OWN), on_exit=OnExit.KEEP)
+    made.edit("crm", attendees=())
+    made.run()
+    assert len(kept(made)["cal2"]) == 1
+    invite(made, replace(MEETING, attendees=()))
+    made.run()
+    one_meeting(made)
 
 
 def test_where_others_take_part() -> None:

@@ -73,6 +73,17 @@ class Meeting:
             for path in self.bridge.dav.items():
                 assert self.bridge.dav.server.delete(path) in (200, 204)
 
+    def ask_to_ours(self, *people: str) -> None:
+        """In Outlook somebody asks ``people``, and nobody else, to the copy that is ours."""
+        (ours,) = (
+            stored
+            for stored in self._mailbox.living(self._mailbox.primary.id)
+            if stored.props.get("isOrganizer") is not False
+        )
+        asked = [{"emailAddress": {"address": each}, "type": "required"} for each in people]
+        self._mailbox.patch(ours, {"attendees": asked}, "")
+        self._mailbox.mails = 0
+
     def invitations(self, channel: str) -> int:
         """How many invitations of the vendor's own stand in a guest's calendar."""
         if channel == "google":

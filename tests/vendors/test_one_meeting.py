@@ -159,3 +159,26 @@ def test_a_guest_who_was_not_known_to_be_one(
         meeting.move(in_days(22))
         bridge.rest()
         one_meeting(bridge, meeting, guest)
+
+
+def test_a_copy_that_may_not_be_taken_away_stays_beside_the_invitation(
+    hosts: Vendors, radicale_server: Server, tmp_path: Path
+) -> None:
+    """Invariants 3 and 5: the guest has asked somebody else to our copy, so that Microsoft would
+    mail; it is set aside, which is told, and there is one record nevertheless."""
+    with four_channels(tmp_path, hosts, radicale_server, holds="own") as bridge:
+        meeting = Meeting(bridge, in_days(20), "google", "m365")
+        meeting.appear("google")
+        bridge.rest()
+        meeting.ask_to_ours("gast@kunde.example")
+        bridge.rest()
+        meeting.appear("m365")
+        bridge.rest()
+        assert len(bridge.shown("m365")) == 2
+        (row,) = bridge.office.rows()
+        assert (row["state"], bridge.mails) == ("confirmed", 0)
+        (result,) = bridge.deployment.sync()
+        assert result.reason == "1 set aside"
+        meeting.ask_to_ours()
+        bridge.rest()
+        one_meeting(bridge, meeting, "m365")
