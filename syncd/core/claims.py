@@ -205,6 +205,8 @@ def _contested(here: Here, agreement: Agreement, view: _View, path: Path) -> boo
     setter = setter_of(agreement, target) if target is not None else None
     if setter is None or setter.channel == here.channel.name:
         return False
+    if path in here.unfinished:
+        return True
     return view.owes(here, path) or setter.at > here.known_until
 
 

@@ -92,5 +92,5 @@ def agreed_unseen(
     for path, setter in agreement.setters.items():
         if path[:2] != drop[:2] or path == drop or setter.channel == here.channel.name:
             continue
-        if setter.at > here.known_until:
+        if setter.at > here.known_until or path in here.unfinished:
             yield path, setter.channel

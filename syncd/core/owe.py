@@ -340,10 +340,11 @@ class Owing:
             )
 
     def _record_overwritten(self, here: Here | None, owed: Mapping[Path, Value]) -> None:
-        if here is None or here.copy is None or not here.silent:
+        if here is None or here.copy is None or not (here.silent or here.unfinished):
             return
         for path, value in owed.items():
-            if any(path in intent.write.paths for intent in here.silent):
+            missing = path in here.unfinished and path not in here.changes
+            if missing or any(path in intent.write.paths for intent in here.silent):
                 claims = ((here.channel.name, get(here.copy.reads, path)),)
                 self.draft.records.append(
                     Record(Kind.OVERWRITTEN, path, "intent open", value=value, claims=claims)

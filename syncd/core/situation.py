@@ -12,8 +12,8 @@ from datetime import UTC, datetime, timedelta
 
 from syncd.core.channel import Channel, Policy
 from syncd.core.invitation import has_replaced
-from syncd.core.model import Value
-from syncd.core.paths import Path, diff, get, patch
+from syncd.core.model import Appointment, Value
+from syncd.core.paths import DELETED, Path, diff, get, patch
 from syncd.core.state import (
     Agreement,
     Case,
@@ -44,7 +44,9 @@ class Here:
     has been proven gone since. ``newcomer``: it is there and was never settled. ``waiting``: a
     write was answered and what it made has not been seen yet, so nothing can be based on it.
     ``silent``: an intent is open and the version moved without any value moving. ``replaced``: it
-    is an invitation, a newcomer where a copy of ours was.
+    is an invitation, a newcomer where a copy of ours was. ``unfinished``: what single occurrences
+    have of their own, by the copy's own paths, that a write which was not confirmed may not have
+    come to.
     """
 
     place: Place
@@ -58,6 +60,7 @@ class Here:
     waiting: bool = False
     silent: tuple[Intent, ...] = ()
     replaced: bool = False
+    unfinished: frozenset[Path] = frozenset()
 
     @property
     def span(self) -> Span:
@@ -232,14 +235,22 @@ def _as_written(intent: Intent, copy: Copy | None, settled: Settled | None) -> S
 
 def _set_apart_ours(here: Here, intents: list[Intent]) -> None:
     """Take our own values from the changes. That these were asked for is known now: else what
-    the copy was asked before would pass for what it holds."""
+    the copy was asked before would pass for what it holds. What is missing because a write broke
+    off is ours as well, and still to be asked for."""
     asked: dict[Path, Value] = {}
+    unfinished = set()
     for path, value in list(here.changes.items()):
         write = _asking(path, value, intents)
         if write is not None:
             del here.changes[path]
             if write.asked is not None:
                 asked[path] = get(write.asked, path)
+        elif here.copy and any(_is_step(path, intent, here.copy.reads) for intent in intents):
+            unfinished.add(path)
+            if value is None:
+                del here.changes[path]
+                asked[path] = None
+    here.unfinished = frozenset(unfinished)
     if asked and here.settled is not None and here.settled.asked is not None:
         here.settled = replace(here.settled, asked=patch(here.settled.asked, asked))
 
@@ -254,3 +265,23 @@ def _asking(path: Path, value: Value, intents: list[Intent]) -> Write | None:
         if get(write.content, path) == value:
             return write
     return None
+
+
+def _is_step(path: Path, intent: Intent, reads: Appointment) -> bool:
+    """Whether the write of an open intent sets ``path`` in a step of its own and can have broken
+    off before. A series is made, or gets another time or rule, in the first step, which ``reads``
+    then shows; after that its occurrences have nothing of their own until each is written."""
+    write = intent.write
+    if intent.done or path[0] != "overrides" or write.content is None:
+        return False
+    if get(write.content, path) is None:
+        return False
+    return write.base is None or any(
+        _reshapes(each) and get(write.content, each) == get(reads, each) for each in write.paths
+    )
+
+
+def _reshapes(path: Path) -> bool:
+    """Whether a system may drop what single occurrences have of their own when ``path`` changes:
+    time and rule, and an exception that is taken back."""
+    return path[0] in ("when", "recurrence") or (path[0] == "overrides" and path[2] == DELETED)

@@ -23,6 +23,7 @@ class Fault(Enum):
     DEAD = "the daemon dies before it is sent"
     TIMEOUT = "carried out, no answer came"
     LOST = "not carried out, no answer came"
+    BROKEN = "only the first of several steps carried out, no answer came"
 
 
 class KilledError(Exception):

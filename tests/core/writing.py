@@ -26,7 +26,8 @@ def write_out(world: World, id: str, intent: Intent) -> None:
         doubtful = replace(intent, doubtful=True) if fault is Fault.LOST else None
         _replace_intent(world, id, intent, doubtful)
         return
-    copy, stale = _carry_out(world, id, remote, write)
+    made = _first_step(remote, write) if fault is Fault.BROKEN else write
+    copy, stale = _carry_out(world, id, remote, made)
     while remote.after_write:
         remote.after_write.pop()()
     if fault is Fault.KILLED:
@@ -34,7 +35,7 @@ def write_out(world: World, id: str, intent: Intent) -> None:
     if stale is not None:
         _replace_intent(world, id, intent, None)
         world.fetch(remote, stale, (write.channel, write.slot), id)
-    elif fault is Fault.TIMEOUT:
+    elif fault in (Fault.TIMEOUT, Fault.BROKEN):
         _replace_intent(world, id, intent, replace(intent, doubtful=True))
     elif write.operation is Operation.DELETE:
         _confirm_delete(world, id, intent)
@@ -44,6 +45,19 @@ def write_out(world: World, id: str, intent: Intent) -> None:
         _replace_intent(world, id, intent, done)
     elif copy is not None:
         _confirm(world, id, intent, copy)
+
+
+def _first_step(remote: Remote, write: Write) -> Write:
+    """What Google and Microsoft are told first: the event itself. What single occurrences have
+    of their own comes after it; another time or rule drops what they had."""
+    content = write.content
+    if content is None or content.recurrence is None:
+        return write
+    current = remote.copies.get(write.base.key) if write.base is not None else None
+    held = current.reads if current is not None else None
+    same = held is not None and (held.when, held.recurrence) == (content.when, content.recurrence)
+    kept = held.overrides if held is not None and same else ()
+    return replace(write, content=replace(content, overrides=kept))
 
 
 def _next_fault(world: World, remote: Remote) -> Fault | None:

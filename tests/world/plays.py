@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.world.company import CALENDARS, CRMS, DOMAIN, Company, Desk
+from tests.world.company import CALENDARS, CRMS, DOMAIN, HOSTED, Company, Desk
 from tests.world.steps import Act, Cycle, Kill, Pass, Restart, Step, Weather
 
 ALICE, BOB, CHEN = f"alice@{DOMAIN}", f"bob@{DOMAIN}", f"陈@{DOMAIN}"
@@ -27,6 +27,11 @@ def company_of(crm: int, *calendars: tuple[int, str]) -> Company:
     for kind, person in calendars:
         desks.append(Desk(name=f"cal{len(desks)}", abilities=CALENDARS[kind], person=person))
     return Company(tuple(desks), tuple(desk.name for desk in desks))
+
+
+def _hosted(name: str, vendor: str, person: str = "") -> Desk:
+    """A calendar of a vendor over HTTP."""
+    return Desk(name=name, abilities=HOSTED[vendor], person=person, vendor=vendor)
 
 
 PLAYS: dict[str, tuple[Company, list[Step]]] = {
@@ -290,3 +295,24 @@ PLAYS: dict[str, tuple[Company, list[Step]]] = {
         ],
     ),
 }
+
+VENDORS: dict[str, tuple[int, Company, list[Step]]] = {
+    "the answer to the first step of a new series is lost": (
+        256,
+        Company(
+            (
+                Desk(name="crm", abilities=CRMS[1]),
+                _hosted("cal1", "google"),
+                _hosted("cal2", "microsoft365", BOB),
+                _hosted("cal3", "microsoft365", CHEN),
+            ),
+            ("crm", "cal2", "cal3", "cal1"),
+        ),
+        [
+            *(Act("visit", "cal2", "t1", 1, CHEN), Act("series", "cal1", "t3", 3, BOB)),
+            *(Weather("cal2", "lost_answers", 0.4), Cycle(), Act("note", "crm", "t3", 19)),
+            *(Act("hand over", "crm", "t3", 21, BOB), Cycle()),
+        ],
+    ),
+}
+"""Those over HTTP, each with the seed of its weather."""

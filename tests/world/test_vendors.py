@@ -13,11 +13,13 @@ from random import Random
 
 import pytest
 
-from tests.world.company import a_hosted_company
+from tests.world.company import Company, a_hosted_company
 from tests.world.deployed import Deployed
 from tests.world.faults import storm
 from tests.world.hosts import Vendors, vendors
 from tests.world.play import play
+from tests.world.plays import VENDORS as PLAYS
+from tests.world.steps import Step
 
 STORMS = int(os.environ.get("SYNCD_STORMS", "4"))
 
@@ -27,6 +29,14 @@ def hosts() -> Iterator[Vendors]:
     """One Google and one Graph for all worlds of this file."""
     with vendors() as hosts:
         yield hosts
+
+
+@pytest.mark.parametrize(("seed", "company", "steps"), PLAYS.values(), ids=PLAYS)
+def test_plays_that_once_went_wrong(
+    seed: int, company: Company, steps: list[Step], hosts: Vendors, tmp_path: Path
+) -> None:
+    """Invariants 1 to 6 and 8, as the complaints are numbered."""
+    assert play(steps, company, lambda stage: Deployed(stage, tmp_path), seed, hosts) == []
 
 
 @pytest.mark.parametrize("seed", range(STORMS))
