@@ -15,7 +15,17 @@ from threading import Event
 from syncd import metrics
 from syncd.arrivals import Arrivals
 from syncd.connector import Finds, Identity, Written
-from syncd.core.state import Agreement, AppointmentId, Intent, Key, Marker, Operation, Place
+from syncd.core.state import (
+    Agreement,
+    AppointmentId,
+    Copy,
+    Intent,
+    Key,
+    Marker,
+    Operation,
+    Place,
+    Write,
+)
 from syncd.errors import ConnectorError, Rejected, Stale, Unauthorized, Unavailable
 from syncd.observe import fetch_all, patiently
 from syncd.pool import Job, Pool, Stopped
@@ -62,7 +72,8 @@ class Task:
 class Outcome:
     """What became of the writes. ``down``: systems that failed, with the error. ``undone``:
     writes (channel, appointment) that certainly were not carried out. ``lost``: channels in
-    which a copy was not where it had been; they are to be looked at before anything else.
+    which a copy was not where, or a series not what, it had been; they are to be looked at before
+    anything else.
     ``halted``: writing was stopped on the way."""
 
     tallies: dict[str, Tally] = field(default_factory=dict)
@@ -115,7 +126,7 @@ class Writer:
             )
             for task in tasks
         ]
-        again: dict[str, set[Key]] = {}
+        again: dict[str, dict[Key, Write]] = {}
         left: list[Task] = []
         for index, result in self._pool.stream(jobs):
             task = tasks[index]
@@ -127,7 +138,7 @@ class Writer:
         self._leave(left, bridge, outcome)
         outcome.down.update(down)
         for name, keys in again.items() if not self._stop.is_set() else ():
-            self._fetch(targets[name], sorted(keys), outcome)
+            self._fetch(targets[name], keys, outcome)
 
     def _leave(self, tasks: Sequence[Task], bridge: str, outcome: Outcome) -> None:
         """All is to stop, or all writing, and these were not begun: who writes next goes on."""
@@ -144,7 +155,7 @@ class Writer:
         target: Target,
         result: Written | ConnectorError | None,
         outcome: Outcome,
-        again: dict[str, set[Key]],
+        again: dict[str, dict[Key, Write]],
         bridge: str,
     ) -> None:
         intent, now = task.intent, self._clock()
@@ -164,7 +175,7 @@ class Writer:
         else:
             self._store.answer(intent.id, key=result.key, version=result.version, at=now)
             if result.version is None:
-                again.setdefault(target.name, set()).add(result.key)
+                again.setdefault(target.name, {})[result.key] = intent.write
 
     def _failed(
         self,
@@ -172,7 +183,7 @@ class Writer:
         target: Target,
         error: ConnectorError,
         outcome: Outcome,
-        again: dict[str, set[Key]],
+        again: dict[str, dict[Key, Write]],
         bridge: str,
     ) -> None:
         doubtful = isinstance(error, Unavailable) and error.maybe_applied
@@ -188,7 +199,7 @@ class Writer:
         target: Target,
         error: ConnectorError,
         outcome: Outcome,
-        again: dict[str, set[Key]],
+        again: dict[str, dict[Key, Write]],
         bridge: str,
     ) -> None:
         """What follows from the class of the error: again at once, set aside, or later."""
@@ -196,7 +207,7 @@ class Writer:
         if isinstance(error, Stale):
             outcome.stale += 1
             key = error.key or (write.base.key if write.base is not None else intent.key)
-            again.setdefault(target.name, set()).add(key)
+            again.setdefault(target.name, {})[key] = write
             place = (task.appointment, (target.name, write.slot))
             self._stale[place] += 1
             self._store.mark_due(bridge, [task.appointment], self._clock())
@@ -229,19 +240,20 @@ class Writer:
             wait = max(timedelta(seconds=error.retry_after), timedelta(0))
         self._store.mark_due(bridge, [task.appointment], self._clock() + wait)
 
-    def _fetch(self, target: Target, keys: list[Key], outcome: Outcome) -> None:
+    def _fetch(self, target: Target, writes: Mapping[Key, Write], outcome: Outcome) -> None:
         """What is there now, at once: after a stale write, or one that was answered without
-        a version."""
+        a version. ``writes``: by key, what was written."""
         results = self._pool.gather(
-            [Job(target.system, lambda: fetch_all(target, keys, self._retry))]
+            [Job(target.system, lambda: fetch_all(target, sorted(writes), self._retry))]
         )
         fetched = results[0]
         if isinstance(fetched, ConnectorError):
             metrics.failed(target.system, fetched)
             outcome.down.setdefault(_reach(target, fetched), fetched)
             return
-        # A key that is gone may have moved: only a look at the channel tells both at once.
-        if fetched.gone:
+        # A key that is gone may have moved, and a series that was cut short may go on under
+        # another key: only a look at the channel tells both at once.
+        if fetched.gone or any(_is_reshaped(copy, writes[copy.key]) for copy in fetched.copies):
             outcome.lost.add(target.name)
         self._store.record_fetch(target.id, self._clock(), fetched.copies, (), fetched.unreadable)
 
@@ -295,6 +307,13 @@ class _Attempt:
                     if copy.key not in others:
                         raise Stale("it is there already", key=copy.key)
         return connector.create(identity, write.content)
+
+
+def _is_reshaped(copy: Copy, write: Write) -> bool:
+    """Whether a series has another rule than ``write`` left or found there."""
+    known = [write.content, write.base.reads if write.base is not None else None]
+    rules = {each.recurrence for each in known if each is not None}
+    return rules != {None} and copy.reads.recurrence not in rules
 
 
 def _reach(target: Target, error: ConnectorError) -> str:

@@ -79,10 +79,14 @@ def cut(
 def remap(old: Appointment, new: Appointment, horizon: datetime) -> Remap:
     """Which occurrence of ``new`` stands for which of ``old``, after the series itself changed.
 
-    The same id, if at least half of the old ids up to ``horizon`` (aware) are still there; else
+    The same id, if at least half of the old ids up to ``horizon`` (aware) are still there, or all
+    that are there now are old ones: then it has only become fewer, however few are left. Else
     the old one shifted as the start was, if that maps half of them; else the n-th for the n-th
     of those that begin in the 400 days before ``horizon``. Raises :class:`BadRecurrence`.
     """
+    now = occurrence_ids(new, horizon - LOOK_BACK, horizon)
+    if now and all(is_occurrence(old, rid) for rid in now):
+        return lambda rid: rid if is_occurrence(new, rid) else None
     was = _ids_before(old, horizon)
     return pairing(was, old.when, new, horizon)
 

@@ -322,6 +322,17 @@ def test_remap_same_when_most_ids_are_still_there() -> None:
     assert stands_for("20260306T090000") is None
 
 
+def test_remap_same_when_there_are_only_fewer() -> None:
+    """However few are left, and whatever of it was dropped before, the 9th is not the 2nd."""
+    old = weekly(o20260302T090000=GONE)
+    for rule in ("FREQ=WEEKLY;COUNT=1", "FREQ=WEEKLY;INTERVAL=3", "FREQ=MONTHLY;BYDAY=1MO"):
+        new = weekly(rule=rule, o20260302T090000=GONE)
+        stands_for = remap(old, new, HORIZON)
+        assert stands_for("20260302T090000") == "20260302T090000"
+        assert stands_for("20260309T090000") is None
+        assert reslot(old, old, new, HORIZON).overrides == (("20260302T090000", GONE),)
+
+
 def test_remap_shifts_with_the_start() -> None:
     """The series moved to another weekday and time, or became whole days."""
     stands_for = remap(weekly(), weekly(datetime(2026, 3, 5, 14)), HORIZON)

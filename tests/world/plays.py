@@ -294,6 +294,14 @@ PLAYS: dict[str, tuple[Company, list[Step]]] = {
             *(Cycle(), Act("drop occurrence", "cal2", "t1", 8), Cycle()),
         ],
     ),
+    "a series is cut down to the occurrence that somebody has just dropped": (
+        Company(company_of(2, (0, ALICE), (1, ""), (3, CHEN)).desks, ("cal1", "crm", "cal3", "cal2")),
+        [
+            *(Act("series", "cal1", "t3", 3, CHEN), Cycle()),
+            *(Act("drop occurrence", "crm", "t3", 6), Act("split", "cal2", "t3", 12, "t12")),
+            *(Weather("cal2", "down", True), Cycle(), Act("invite", "crm", "t3", 28)),
+        ],
+    ),
 }
 
 VENDORS: dict[str, tuple[int, Company, list[Step]]] = {

@@ -110,7 +110,28 @@ class Verdict:
         handed = any(e.token == token and e.path[-1] == "owner" for e in self._oracle.edits)
         if not handed:
             required.add(birth.channel)
+        if self._is_empty(token):
+            required -= {d.name for d in desks if not d.fidelity.recurrence}
         return required, required | {birth.channel}
+
+    def _is_empty(self, token: Token) -> bool:
+        """Whether a series is left of which people dropped every occurrence: no row stands for it."""
+        dropped = {
+            e.path[1]
+            for e in self._oracle.edits
+            if e.token == token and e.path[0] == "overrides" and e.path[2] == DELETED and e.after
+        }
+        series = [
+            item.reads
+            for name in self._systems
+            for item in self._items(name, token)
+            if item.reads.recurrence is not None
+        ]
+        return bool(series) and all(
+            slot in dropped and value_in(held, "", ("overrides", slot, DELETED))
+            for held in series
+            for slot in slots(held)
+        )
 
     def _equality(self) -> Iterator[str]:
         for token in self._oracle.births:
