@@ -121,9 +121,9 @@ def _planned(seeded: Seeded, policy: Policy, moment: Moment) -> Plan:
     again = _again(plan, policy, moment)
     if again is not None:
         plan = replace(plan, again=again)
-    if seeded.record is None:
+    if not seeded.records:
         return plan
-    records = (seeded.record, *plan.records)
+    records = (*seeded.records, *plan.records)
     moved = (*plan.moved, *seeded.moved)
     return replace(plan, moved=moved, records=records, quiet=False)
 

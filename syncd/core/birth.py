@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterator, Set
 from dataclasses import replace
 
 from syncd.core.belong import Moment, takes_part
@@ -10,8 +12,8 @@ from syncd.core.claims import BIRTH, Claim, birth_claims, by_path, unsubsumed
 from syncd.core.decide import Court, Decision
 from syncd.core.draft import Draft
 from syncd.core.fidelity import project
-from syncd.core.model import OVERRIDABLE_FIELDS, Attendee
-from syncd.core.paths import diff, get
+from syncd.core.model import OVERRIDABLE_FIELDS, Attendee, Value
+from syncd.core.paths import Path, diff, get, is_empty
 from syncd.core.recurrence import occurrence
 from syncd.core.situation import Here, Situation
 from syncd.core.state import WHOLE, AppointmentId, Kind, Record, Setter
@@ -38,10 +40,13 @@ def born(id: AppointmentId, situation: Situation, policy: Policy, moment: Moment
         _merge(whole, draft, policy)
     draft.born = _birthplace(id, whole)
     draft.setters[BIRTH] = replace(setter, channel=draft.born)
-    _take_part(id, whole, draft, policy)
     rows = [here for here in heres if here.place[1] != WHOLE]
-    if rows and draft.appointment.recurrence is not None:
-        _merge_occurrences(rows, draft, policy, moment)
+    if draft.appointment.recurrence is None:
+        rows = []
+    carried = frozenset[str]().union(*(here.channel.fidelity.carries for here in whole))
+    _merge_common(rows, carried, draft, policy)
+    _take_part(id, whole, draft, policy)
+    _merge_occurrences(rows, carried, draft, policy)
     draft.records.append(Record(Kind.BORN, (), _SINGLE_BIRTH, draft.born))
     return draft
 
@@ -75,22 +80,56 @@ def _agree(decision: Decision, draft: Draft) -> None:
         del draft.records[known:]  # a value that nobody contradicts is no news at birth
 
 
-def _merge_occurrences(heres: list[Here], draft: Draft, policy: Policy, moment: Moment) -> None:
+def _merge_common(rows: list[Here], carried: Set[str], draft: Draft, policy: Policy) -> None:
+    """What rows tell of their series: what no occurrence has of its own (the owner), and of what
+    the series' own copies do not carry (the customer) that which most rows say.
+
+    Where rows differ in the former, somebody has changed one that the others did not follow yet:
+    what changed last goes before, then what fewer tell.
+    """
+    court = Court(policy, draft.appointment, birth=True)
+    told: dict[Path, list[Claim]] = {}
+    for here in rows:
+        for path, value in _own(here, draft):
+            if not is_empty(value) and (path[0] not in OVERRIDABLE_FIELDS & carried):
+                claim = Claim(here.channel.name, path, value, value, here.span, here)
+                told.setdefault(path, []).append(claim)
+    for path, claims in told.items():
+        values = Counter(claim.value for claim in claims)
+        if path[0] in OVERRIDABLE_FIELDS:
+            able = sum(path[0] in here.channel.fidelity.carries for here in rows)
+            claims = [claim for claim in claims if 2 * values[claim.value] > able]
+        claims.sort(key=lambda claim: (-claim.span.latest.timestamp(), values[claim.value]))
+        value = get(draft.appointment, path)
+        if path[0] in carried and not is_empty(value):
+            claims.append(Claim(draft.born, path, value, value, draft.setters[BIRTH].changed))
+        if claims:
+            _agree(court.decide(path, unsubsumed(claims, policy)), draft)
+
+
+def _merge_occurrences(rows: list[Here], carried: Set[str], draft: Draft, policy: Policy) -> None:
     """Rows that stand for occurrences may know more of theirs than the series does: outcomes."""
     court = Court(policy, draft.appointment, birth=True)
-    for here in heres:
+    for here in rows:
         slot = here.place[1]
         single = occurrence(draft.appointment, slot)
         if single is None or here.copy is None:
             continue
-        shown = project(single, here.channel.fidelity)
-        differing = {path[0] for path in diff(shown, here.copy.reads)}
+        differing = {path[0] for path, _ in _own(here, draft)}
         for name in sorted(differing & OVERRIDABLE_FIELDS):
             target, value = ("overrides", slot, name), get(here.copy.reads, (name,))
-            row = Claim(here.channel.name, target, value, value, here.span, here)
+            claims = [Claim(here.channel.name, target, value, value, here.span, here)]
             of_series = get(single, (name,))
-            whole = Claim(draft.born, target, of_series, of_series, here.span)
-            _agree(court.decide(target, unsubsumed([row, whole], policy)), draft)
+            if name in carried and not is_empty(of_series):
+                claims.append(Claim(draft.born, target, of_series, of_series, here.span))
+            _agree(court.decide(target, unsubsumed(claims, policy)), draft)
+
+
+def _own(here: Here, draft: Draft) -> Iterator[tuple[Path, Value]]:
+    """In what a row differs from its occurrence as the series would have it."""
+    single = occurrence(draft.appointment, here.place[1])
+    if single is not None and here.copy is not None:
+        yield from diff(project(single, here.channel.fidelity), here.copy.reads).items()
 
 
 def _take_part(id: AppointmentId, heres: list[Here], draft: Draft, policy: Policy) -> None:

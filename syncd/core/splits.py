@@ -3,17 +3,23 @@
 "This and all following" reaches us as a series cut short and a new one in the same channel.
 Channels without series keep their copies of the later occurrences, with all that is written
 in them; they only stand for the new series from now on.
+
+What the series was before the cut tells its agreement; where there is none (a lost state, an old
+backup, first contact), the copies of other channels do that still have it whole.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from syncd.core.belong import Moment
+from syncd.core.birth import born
 from syncd.core.channel import Policy
+from syncd.core.fidelity import project
 from syncd.core.model import FIELDS
-from syncd.core.recurrence import BadRecurrence
+from syncd.core.recurrence import BadRecurrence, is_occurrence
+from syncd.core.situation import situate
 from syncd.core.split import Split, carry_over, find_split
 from syncd.core.state import (
     WHOLE,
@@ -35,11 +41,12 @@ RULE = "built-in: this and all following"
 
 @dataclass(frozen=True, slots=True)
 class Seeded:
-    """A case ready to be settled, and the copies that came to it from another appointment."""
+    """A case ready to be settled, the copies that came to it from another appointment, and what
+    is to be told of that."""
 
     case: Case
     moved: tuple[tuple[ChannelName, Key, Slot], ...] = ()
-    record: Record | None = None
+    records: tuple[Record, ...] = ()
 
 
 def seed_splits(cases: Sequence[Case], policy: Policy, moment: Moment) -> list[Seeded]:
@@ -47,7 +54,7 @@ def seed_splits(cases: Sequence[Case], policy: Policy, moment: Moment) -> list[S
     seeded = {case.id: Seeded(case) for case in cases}
     newcomers = [case for case in cases if _newcomer(case) is not None]
     if newcomers:
-        series = [case for case in cases if _is_series(case)]
+        series = [case for case in cases if _is_series(case) or _is_told_apart(case)]
         for newcomer in newcomers:
             for old in series:
                 if _divide(seeded, old.id, newcomer.id, policy, moment):
@@ -69,29 +76,87 @@ def _is_series(case: Case) -> bool:
     return case.agreement is not None and case.agreement.appointment.recurrence is not None
 
 
+def _is_told_apart(case: Case) -> bool:
+    """Whether it is about to be born of copies that tell of different series."""
+    told = {copy.reads.recurrence for copy in _wholes(case).values()}
+    return case.agreement is None and len(told) > 1
+
+
+def _wholes(case: Case) -> dict[ChannelName, Copy]:
+    """The copies that are seen of all of an appointment."""
+    return {
+        channel: seen.observation.copy
+        for (channel, slot), seen in case.views.items()
+        if slot == WHOLE and isinstance(seen.observation, Present)
+    }
+
+
 def _divide(
     seeded: dict[str, Seeded], old_id: str, new_id: str, policy: Policy, moment: Moment
 ) -> bool:
     old, new = seeded[old_id].case, seeded[new_id].case
-    born = _newcomer(new)
-    if born is None or old.agreement is None:
+    newcomer = _newcomer(new)
+    channel, copy = newcomer if newcomer is not None else ("", None)
+    after = _wholes(old).get(channel)
+    if copy is None or after is None or channel not in policy.channels:
         return False
-    channel, copy = born
-    settled = old.agreement.copies.get((channel, WHOLE))
-    seen = old.views.get((channel, WHOLE))
-    if settled is None or seen is None or not isinstance(seen.observation, Present):
+    found = _found(_before(old, channel, after, policy), after, copy, moment)
+    if found is None:
         return False
-    after = seen.observation.copy.reads
-    if after.recurrence == settled.copy.reads.recurrence:
-        return False
-    try:
-        split = find_split(settled.copy.reads, after, copy.reads, moment.end, moment.default_zone)
-    except BadRecurrence:
-        return False
-    if split is None:
-        return False
-    seeded[old_id], seeded[new_id] = _seed(old, new, channel, copy, split, policy)
+    known, (before, split) = seeded[old_id], found
+    if old.agreement is None:
+        known = _born_uncut(old, channel, before, policy, moment)
+    cut, rest = _seed(known.case, new, channel, copy, split, policy)
+    seeded[old_id], seeded[new_id] = replace(cut, records=known.records), rest
     return True
+
+
+def _before(old: Case, channel: ChannelName, after: Copy, policy: Policy) -> Iterator[Copy]:
+    """What the copy ``after`` of a series may have been until somebody cut it."""
+    if old.agreement is not None:
+        settled = old.agreement.copies.get((channel, WHOLE))
+        if settled is not None:
+            yield settled.copy
+        return
+    for other in _wholes(old).values():
+        was = project(other.reads, policy.channels[channel].fidelity)
+        if was.when != after.reads.when:
+            continue
+        own = dict(after.reads.overrides)
+        own |= {rid: each for rid, each in was.overrides if not is_occurrence(after.reads, rid)}
+        reads = replace(after.reads, recurrence=was.recurrence, overrides=tuple(own.items()))
+        yield replace(after, reads=reads)
+
+
+def _found(
+    cut: Iterable[Copy], after: Copy, newcomer: Copy, moment: Moment
+) -> tuple[Copy, Split] | None:
+    """The first of ``cut`` that was split into ``after`` and ``newcomer``, and how."""
+    try:
+        for before in cut:
+            was, now = before.reads, after.reads
+            if was.recurrence == now.recurrence:
+                continue
+            split = find_split(was, now, newcomer.reads, moment.end, moment.default_zone)
+            if split is not None:
+                return before, split
+    except BadRecurrence:
+        pass
+    return None
+
+
+def _born_uncut(
+    case: Case, channel: ChannelName, before: Copy, policy: Policy, moment: Moment
+) -> Seeded:
+    """A case without agreement as if it had been settled just before its copy in ``channel``,
+    which was ``before``, was cut: that is what came last."""
+    place = (channel, WHOLE)
+    uncut = replace(case.views[place], observation=Present(before))
+    situation = situate(replace(case, views={**case.views, place: uncut}), policy)
+    draft = born(case.id, situation, policy, moment)
+    assert draft is not None
+    draft.copies[place] = replace(draft.copies[place], confirmed=moment.now)
+    return Seeded(replace(case, agreement=draft.agreement()), (), tuple(draft.records))
 
 
 def _seed(
@@ -126,5 +191,5 @@ def _seed(
     record = Record(Kind.SPLIT, (), RULE, channel, note=old.id)
     return (
         Seeded(replace(old, agreement=replace(agreement, copies=left), views=stays)),
-        Seeded(replace(new, agreement=own, views={**new.views, **comes}), moved, record),
+        Seeded(replace(new, agreement=own, views={**new.views, **comes}), moved, (record,)),
     )

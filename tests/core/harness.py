@@ -312,9 +312,9 @@ class World:
 
     def _planned(self, seeded: Seeded, moment: Moment) -> Plan:
         plan = settle(seeded.case, self.policy, moment)
-        if seeded.record is None:
+        if not seeded.records:
             return plan
-        records, moved = (seeded.record, *plan.records), (*plan.moved, *seeded.moved)
+        records, moved = (*seeded.records, *plan.records), (*plan.moved, *seeded.moved)
         return replace(plan, moved=moved, records=records, quiet=False)
 
     def case(self, id: str) -> Case:

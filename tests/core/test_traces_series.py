@@ -13,7 +13,7 @@ from syncd.core.model import Appointment, Attendee, Customer, Override, Recurren
 from syncd.core.rules import Decide, Rule
 from syncd.core.state import Kind, Operation
 from tests.core.harness import World, settled_world
-from tests.core.values import ROWS, USUAL, VISIT, at, channel, channels, rules
+from tests.core.values import ROWS, USUAL, VISIT, at, channel, channels, prefer, rules
 
 WEEKLY = replace(VISIT, recurrence=Recurrence(("FREQ=WEEKLY;COUNT=6",)))
 """Six Tuesdays from 10 March 2026, 10:00 UTC."""
@@ -168,6 +168,31 @@ def test_trace_38_this_and_all_following_moved_to_another_weekday() -> None:
     assert len(made.history(Kind.SPLIT)) == 1
 
 
+@pytest.mark.parametrize("ranking", [("cal2", "cal"), ("cal", "cal2")])
+def test_trace_38_a_split_that_a_lost_state_comes_upon(ranking: tuple[str, str]) -> None:
+    """Invariant 3. The state is lost when one calendar has split the series and the other has it
+    whole still: what is cut came later than what is whole, whatever the ranking."""
+    made = settled_world("cal", "cal2", "rows", visit=WEEKLY, ruleset=rules(prefer(*ranking)))
+    rows = set(made.remotes["rows"].copies)
+    (key,) = made.remotes["cal2"].copies
+    fifth = next(k for k, c in made.remotes["rows"].copies.items() if c.reads.when == at(38, 10))
+    made.edit("rows", fifth, status=Status.COMPLETED, customer=Customer("王"))
+    made.edit("cal2", key, recurrence=Recurrence(("FREQ=WEEKLY;UNTIL=20260317T100000Z",)))
+    rest = replace(WEEKLY, when=at(26, 10), recurrence=Recurrence(("FREQ=WEEKLY;COUNT=4",)))
+    made.add("cal2", rest, "rest")
+    made.lose_store()
+    made.run(5)
+    assert len(made.agreements) == 2
+    assert [len(made.remotes[name].copies) for name in ("cal", "cal2", "rows")] == [2, 2, 6]
+    assert set(made.remotes["rows"].copies) == rows
+    whens = {each.when for each in made.all_reads("rows")}
+    assert whens == {at(day, 10) for day in (10, 17, 26, 33, 40, 47)}
+    held = made.remotes["rows"].copies[fifth].reads
+    assert (held.when, held.status, held.customer) == (at(40, 10), Status.COMPLETED, Customer("王"))
+    assert len(made.history(Kind.SPLIT)) == 1
+    assert not [r for r in made.history(Kind.CONFLICT) if r.path == ("recurrence",)]
+
+
 @pytest.mark.parametrize("zone", ["Europe/Berlin", "America/St_Johns"])
 def test_trace_39_local_time_holds_across_the_change_of_the_clocks(zone: str) -> None:
     """09:00 local, weekly, kept as UTC rows: 09:00 local before and after summer time."""
@@ -277,3 +302,25 @@ def test_an_edit_of_an_occurrence_that_was_dropped_long_ago_is_on_record() -> No
     assert keys[RIDS[2]] not in made.remotes["rows"].copies
     told = [claims for r in made.history(Kind.CONFLICT) for claims in r.claims]
     assert ("rows", "改期") in told
+
+
+def test_after_a_lost_state_rows_tell_what_their_series_cannot() -> None:
+    """Invariant 2. The calendar carries neither owner nor customer; the rows do, and another one
+    was changed just before: that is the edit, recorded beside what the others tell."""
+    made = settled_world("cal", "rows", visit=WEEKLY)
+    keys = {c.reads.when: key for key, c in made.remotes["rows"].copies.items()}
+    for day in (10, 17, 24, 31, 38):
+        made.edit("rows", keys[at(day, 10)], customer=Customer("王"))
+    made.edit("rows", keys[at(45, 10)], owner="bob@example.com", customer=Customer("李"))
+    made.run()
+    made.edit("rows", keys[at(17, 10)], owner="dora@example.com")
+    made.lose_store()
+    made.run(5)
+    found = made.remotes["rows"].copies
+    assert {each.reads.owner for each in found.values()} == {"dora@example.com"}
+    assert [found[keys[at(day, 10)]].reads.customer for day in (10, 38, 45)] == [
+        *(Customer("王"), Customer("王"), Customer("李"))
+    ]
+    assert made.agreed().customer == Customer("王")
+    (conflict,) = made.history(Kind.CONFLICT)
+    assert {value for _, value in conflict.claims} == {"bob@example.com", "dora@example.com"}

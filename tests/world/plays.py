@@ -294,8 +294,17 @@ PLAYS: dict[str, tuple[Company, list[Step]]] = {
             *(Cycle(), Act("drop occurrence", "cal2", "t1", 8), Cycle()),
         ],
     ),
+    "a backup from before a series that one calendar has split": (
+        Company(company_of(1, (0, ALICE), (1, ""), (3, "")).desks, ("crm", "cal1", "cal3", "cal2")),
+        [
+            *(*FIVE, Act("series", "cal1", "t33", 33, ALICE), Cycle()),
+            *(Act("split", "cal2", "t33", 35, "t35"), Restart(backup=True)),
+        ],
+    ),
     "a series is cut down to the occurrence that somebody has just dropped": (
-        Company(company_of(2, (0, ALICE), (1, ""), (3, CHEN)).desks, ("cal1", "crm", "cal3", "cal2")),
+        Company(
+            company_of(2, (0, ALICE), (1, ""), (3, CHEN)).desks, ("cal1", "crm", "cal3", "cal2")
+        ),
         [
             *(Act("series", "cal1", "t3", 3, CHEN), Cycle()),
             *(Act("drop occurrence", "crm", "t3", 6), Act("split", "cal2", "t3", 12, "t12")),

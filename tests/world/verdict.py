@@ -115,7 +115,7 @@ class Verdict:
         return required, required | {birth.channel}
 
     def _is_empty(self, token: Token) -> bool:
-        """Whether a series is left of which people dropped every occurrence: no row stands for it."""
+        """Whether a series is left of which people dropped every occurrence: it has no rows."""
         dropped = {
             e.path[1]
             for e in self._oracle.edits
