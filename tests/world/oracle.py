@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from syncd.core.fidelity import Fidelity, project_value
-from syncd.core.model import Appointment, Value
+from syncd.core.model import FIELDS, OVERRIDABLE_FIELDS, Appointment, Value
 from syncd.core.paths import DELETED, Path, diff, field_of, get
 from syncd.core.state import AppointmentId, Key, Kind, Record
 from tests.world.company import Company
@@ -199,8 +199,8 @@ class Oracle:
         if any(self._took_along(ending, edit) for ending in self.endings):
             return True
         return any(
-            e.path == edit.path
-            and (e.channel == edit.channel or self.agree(edit, e.before, e.channel))
+            (e.path == edit.path and e.channel == edit.channel)
+            or (_same_value(e.path, edit.path) and self.agree(edit, e.before, e.channel))
             for e in later
         )
 
@@ -298,10 +298,19 @@ def _filed(path: Path, slot: str) -> Path:
     return ("overrides", slot, path[0]) if slot else path
 
 
+def _same_value(one: Path, other: Path) -> bool:
+    """Whether two edits are of one value: every row of a series shows what no occurrence has of
+    its own (the owner)."""
+    if one == other:
+        return True
+    return field_of(one) == field_of(other) and field_of(one) in _OF_SERIES
+
+
 def _same_place(recorded: Path, edited: Path) -> bool:
     return not recorded or field_of(recorded) == field_of(edited)
 
 
+_OF_SERIES = frozenset(FIELDS) - OVERRIDABLE_FIELDS - {"recurrence", "overrides", "custom"}
 _RECORDING = frozenset(
     {Kind.CONFLICT, Kind.PUT_BACK, Kind.OVERWRITTEN, Kind.ASKED, Kind.CLOSED, Kind.DELETED}
 )
