@@ -208,7 +208,8 @@ def _known(
     creating: Collection[tuple[AppointmentId, Place]] = ()
     if by_uid and any(each.copy.invited for each in unpaired):
         creating = store.creating(bridge, moment.now - DOUBT)
-    return Known(agreements, by_uid, {}, present, stones, frozenset(contacts), creating)
+    begun = {(id, name) for id, names in store.places_begun(marked).items() for name in names}
+    return Known(agreements, by_uid, {}, present, stones, frozenset(contacts), creating, begun)
 
 
 def _unborn(store: Store, bridge: str) -> dict[AppointmentId, Agreement]:

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 
 from syncd.core.channel import Policy
 from syncd.core.fidelity import project
+from syncd.core.model import Status
 from syncd.core.recurrence import occurrence
 from syncd.core.state import (
     WHOLE,
@@ -125,9 +126,19 @@ def is_duplicate(each: Unpaired, stone: Tombstone) -> bool:
     return each.waited or (each.copy.uid is not None and bool(stone.uids))
 
 
-def was_removed(place: Place, agreement: Agreement | None) -> bool:
-    """Whether it was we who took the copy from this place: then what waited beside it is no
-    moved copy, but a duplicate."""
-    if agreement is None:
+def is_left(each: Unpaired, place: Place, agreement: Agreement | None, *, begun: bool) -> bool:
+    """Whether a person duplicated a copy that we have taken from this ``place`` since, and this is
+    the duplicate. ``begun``: a write there has no confirmation yet: what it may have made is ours,
+    whatever UID its system gave it."""
+    if agreement is None or (agreement.deleting is None and place in agreement.copies):
         return False
-    return agreement.deleting is not None or place not in agreement.copies
+    return each.waited or (not begun and _stood_beside(each, agreement))
+
+
+def _stood_beside(each: Unpaired, agreement: Agreement) -> bool:
+    """Whether a copy was there before its appointment ended, although nobody saw it in time: a
+    duplicate has a UID of its own."""
+    if slot_of(each) != WHOLE or not agreement.uids:
+        return False
+    ended = agreement.deleting is not None or agreement.appointment.status is Status.CANCELLED
+    return ended and each.copy.uid is not None and each.copy.uid not in agreement.uids

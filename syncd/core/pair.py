@@ -19,10 +19,10 @@ from syncd.core.marks import (
     apart,
     goes_by_its_uid,
     is_duplicate,
+    is_left,
     series_of,
     slot_of,
     true_marks,
-    was_removed,
 )
 from syncd.core.match import Candidate, Doubtful, SlotLink, match
 from syncd.core.paired import Doubt, Known, Pairing
@@ -137,7 +137,8 @@ class _Pairing:
                 self.found.invited.setdefault(id, set()).add(place)
             return True
         if key is None or key == each.copy.key:
-            if each.waited and was_removed(place, self.known.agreements.get(id)):
+            begun = (id, each.channel) in self.known.begun
+            if is_left(each, place, self.known.agreements.get(id), begun=begun):
                 self.doubles.append(each)
             else:
                 self._assign(each, id, slot)

@@ -27,7 +27,8 @@ class Known:
     settled would agree on. ``by_uid`` and ``by_key``: the appointments of
     UIDs and of (channel, key). ``present``: the key that is seen at each place. ``stones``.
     ``contacts``: channels of which this is the first contact. ``creating``: where we have begun
-    to make a copy and nobody knows yet whether it is there.
+    to make a copy and nobody knows yet whether it is there. ``begun``: where a write has no
+    confirmation yet.
     """
 
     agreements: Mapping[AppointmentId, Agreement] = field(default_factory=dict)
@@ -39,6 +40,7 @@ class Known:
     stones: Sequence[Tombstone] = ()
     contacts: Collection[ChannelName] = frozenset()
     creating: Collection[tuple[AppointmentId, Place]] = frozenset()
+    begun: Collection[tuple[AppointmentId, ChannelName]] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

@@ -225,10 +225,8 @@ class World:
         for key, copy in remote.copies.items():
             row = self.rows.get((name, key))
             if row is None or isinstance(row.seen.observation, Gone):
-                kept = row if row is not None and row.id is not None else None
+                kept = row if row is not None and row.id in self.agreements else None
                 id, slot = (kept.id, kept.slot) if kept is not None else (None, WHOLE)
-                if kept is not None and id not in self.agreements:
-                    id, slot = None, WHOLE
                 self.rows[(name, key)] = Row(Seen(Present(copy), self.now, before), copy, id, slot)
             elif row.copy.version != copy.version:
                 since = row.seen.before if row.dirty else before

@@ -34,4 +34,5 @@ def known_of(world: World) -> Known:
         if each.write.operation is Operation.CREATE and not each.done
     }
     agreements, stones = dict(world.agreements), tuple(world.stones)
-    return Known(agreements, by_uid, by_key, present, stones, contacts, creating)
+    open_ = {(id, each.write.channel) for id, begun in world.intents.items() for each in begun}
+    return Known(agreements, by_uid, by_key, present, stones, contacts, creating, open_)

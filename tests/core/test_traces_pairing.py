@@ -6,8 +6,10 @@ from dataclasses import replace
 
 import pytest
 
+from syncd.core.model import Status
 from syncd.core.state import Copy, Operation
 from tests.core.harness import World, settled_world, world
+from tests.core.remote import Fault
 from tests.core.values import VISIT, at
 
 
@@ -79,6 +81,50 @@ def test_trace_32_a_move_within_one_look() -> None:
     made.run()
     assert count(made) == {"crm": 1, "cal": 1, "cal2": 1}
     assert all(made.reads(name).when == at(11, 9) for name in made.remotes)
+
+
+@pytest.mark.parametrize("deleted", [False, True])
+def test_a_duplicate_that_is_first_seen_when_its_original_has_ended(*, deleted: bool) -> None:
+    """Invariant 2. It has a UID of its own, so it is no late copy of what has ended: it stays."""
+    made = settled_world("crm", "cal", "cal2")
+    (copy,) = made.remotes["cal"].copies.values()
+    made.remotes["cal"].put(
+        "twin", replace(copy.reads, title="另一个"), marker=copy.marker, uid="twin@phone"
+    )
+    made.remotes["cal"].unlisted = True
+    if deleted:
+        made.remove("crm")
+    else:
+        made.edit("crm", status=Status.CANCELLED)
+    made.cycle()
+    assert set(made.remotes["cal"].copies) == {"twin"}
+    made.remotes["cal"].unlisted = False
+    made.run(5)
+    for name in ("cal", "cal2"):
+        assert [each.title for each in made.all_reads(name)] == ["另一个"]
+    assert [each.title for each in made.all_reads("crm") if each.status is Status.CONFIRMED] == [
+        "另一个"
+    ]
+
+
+@pytest.mark.parametrize("fault", [Fault.TIMEOUT, Fault.KILLED])
+def test_our_own_late_copy_of_what_has_ended_is_no_duplicate(fault: Fault) -> None:
+    """Invariant 4. Its system gave it a UID that nobody had been told of."""
+    made = world("crm", "cal", "cal2")
+    made.cycle()
+    made.add("crm", VISIT)
+    cal = made.remotes["cal"]
+    cal.after_write.append(lambda: cal.put(*cal.copies, VISIT, uid="own@vendor"))
+    cal.unlisted = True
+    made.fault("cal", fault)
+    made.cycle()
+    made.edit("crm", status=Status.CANCELLED)
+    made.cycle()
+    assert cal.copies
+    cal.unlisted = False
+    made.run(5)
+    assert not cal.copies
+    assert len(made.remotes["crm"].copies) == 1
 
 
 def test_trace_33_one_uid_in_two_calendars_is_one_meeting() -> None:

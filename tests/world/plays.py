@@ -301,6 +301,27 @@ PLAYS: dict[str, tuple[Company, list[Step]]] = {
             *(Act("split", "cal2", "t33", 35, "t35"), Restart(backup=True)),
         ],
     ),
+    "a series is handed over twice, in two of its rows": (
+        Company(
+            company_of(2, (0, ALICE), (1, BOB), (3, CHEN)).desks, ("crm", "cal3", "cal1", "cal2")
+        ),
+        [
+            *(
+                Act("series", "cal2", "t1", 1, BOB),
+                Cycle(),
+                Act("hand over", "crm", "t1", 8, ALICE),
+            ),
+            *(Cycle(), Act("hand over", "crm", "t1", 27, CHEN)),
+        ],
+    ),
+    "a duplicate is first seen when its original has been cancelled": (
+        company_of(0, (0, ""), (1, "")),
+        [
+            *(Act("visit", "cal2", "t2", 2), Cycle(), Cycle()),
+            *(Act("duplicate", "cal1", "t2", 21, "t21"), Weather("cal1", "broken_listings", 1.0)),
+            *(Act("cancel", "crm", "t2", 31), Cycle()),
+        ],
+    ),
     "a series is cut down to the occurrence that somebody has just dropped": (
         Company(
             company_of(2, (0, ALICE), (1, ""), (3, CHEN)).desks, ("cal1", "crm", "cal3", "cal2")
