@@ -337,14 +337,13 @@ class World:
         self.orders.pop(id, None)
         for name, key, slot in plan.moved:
             self.rows[(name, key)].id, self.rows[(name, key)].slot = id, slot
-        for (name, key), row in list(self.rows.items()):
+        copies = plan.agreement.copies if plan.agreement is not None else {}
+        kept = {(place[0], settled.copy.key) for place, settled in copies.items()}
+        for ref, row in list(self.rows.items()):
             if row.id == id:
                 row.dirty = False
-                kept = plan.agreement.copies.values() if plan.agreement is not None else ()
-                if isinstance(row.seen.observation, Gone) and not any(
-                    each.copy.key == key for each in kept
-                ):
-                    del self.rows[(name, key)]
+                if isinstance(row.seen.observation, Gone) and ref not in kept:
+                    del self.rows[ref]
         if not plan.quiet:
             if plan.agreement is None:
                 self.agreements.pop(id, None)

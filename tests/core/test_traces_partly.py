@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from syncd.core.channel import Channel
 from syncd.core.fidelity import project
 from syncd.core.model import Appointment, Override, Recurrence, Status
-from syncd.core.recurrence import occurrence, occurrences
+from syncd.core.paths import DELETED, get
+from syncd.core.recurrence import is_occurrence, occurrence, occurrences
 from syncd.core.state import WHOLE, Kind, Operation
 from tests.core.harness import World, settled_world, world
 from tests.core.remote import Fault
@@ -262,7 +263,7 @@ STEPS = st.lists(
     st.tuples(
         st.sampled_from(("cal", "crm")),
         st.sampled_from(FORMS),
-        st.booleans(),
+        st.sampled_from(("", "title", "delete")),
         st.lists(st.sampled_from([each for each in Fault if each is not Fault.SILENT]), max_size=3),
     ),
     min_size=1,
@@ -273,18 +274,29 @@ STEPS = st.lists(
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(STEPS)
 def test_whatever_the_form_was_it_ends_in_one(
-    steps: list[tuple[str, Recurrence | None, bool, list[Fault]]],
+    steps: list[tuple[str, Recurrence | None, str, list[Fault]]],
 ) -> None:
-    """Invariants 1 and 4: after any changes of form, with faults, the channel holds either the
-    series or each of its occurrences in the window, once."""
-    made = partly(WEEKLY)
-    for number, (name, form, edited, faults) in enumerate(steps):
+    """Invariants 1, 2 and 4: after any changes of form, edits and deletions, with faults, the
+    channel holds either the series or each of its occurrences in the window, once. What was
+    deleted last stays away, or is on record; nothing else ends the appointment than that somebody
+    deletes all that is left of it there."""
+    made, dropped, ended = partly(WEEKLY), "", False
+    for number, (name, form, act, faults) in enumerate(steps):
         if not made.agreements or not made.remotes[name].copies:
             return
+        same = made.agreed().recurrence == form
         made.edit(name, recurrence=form, overrides=())
         copies = made.remotes["partly"].copies
-        if edited and copies:
+        seen = {key for key in copies if ("partly", key) in made.rows}  # else nobody knew of it
+        singles = sorted(key for key in seen if copies[key].reads.recurrence is None)
+        dropped = ""
+        if act == "title" and copies:
             made.edit("partly", min(copies), title=f"例会 {number}")
+        elif act == "delete" and len(singles) > 1:
+            slot = made.rows["partly", singles[0]].slot
+            ended = ended or slot == WHOLE
+            dropped = slot if same else ""
+            made.remove("partly", singles[0])
         made.fault("partly", *faults)
         made.cycle()
     for remote in made.remotes.values():
@@ -293,6 +305,13 @@ def test_whatever_the_form_was_it_ends_in_one(
     whole = made.agreed()
     fidelity = made.policy.channels["partly"].fidelity
     found, moment = held(made), made.moment()
+    if whole.status is Status.CANCELLED:
+        assert ended
+        assert not found
+        return
+    if dropped and is_occurrence(whole, dropped):
+        path = ("overrides", dropped, DELETED)
+        assert get(whole, path) or path in {record.path for record in made.history()}
     if whole.recurrence is None or counted(whole):
         assert found == {WHOLE: project(whole, fidelity)}
         return
