@@ -8,7 +8,7 @@ the marker of the new appointment: so it can still be told after a lost store or
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 
@@ -118,6 +118,21 @@ def _place(each: Unpaired) -> tuple[ChannelName, Slot]:
 def slot_of(each: Unpaired) -> Slot:
     """Which occurrence its marker names; all of it without one."""
     return each.copy.marker.slot if each.copy.marker is not None else WHOLE
+
+
+def by_slot(rows: Iterable[Unpaired]) -> list[list[Unpaired]]:
+    """Rows of one series, those of each occurrence together."""
+    slots: dict[Slot, list[Unpaired]] = {}
+    for row in rows:
+        slots.setdefault(slot_of(row), []).append(row)
+    return list(slots.values())
+
+
+def free_id(members: Iterable[Unpaired], taken: Container[AppointmentId]) -> AppointmentId | None:
+    """The id that one of them bears, if no other appointment goes by it."""
+    marks = (each.copy.marker for each in members)
+    ids = (mark.appointment for mark in marks if mark is not None)
+    return next((id for id in ids if id not in taken), None)
 
 
 def is_duplicate(each: Unpaired, stone: Tombstone) -> bool:

@@ -17,6 +17,8 @@ from syncd.core.lost import contested, rebuilt, reunited, twins
 from syncd.core.marks import (
     Unpaired,
     apart,
+    by_slot,
+    free_id,
     goes_by_its_uid,
     is_duplicate,
     is_left,
@@ -189,7 +191,10 @@ class _Pairing:
             whole = [each for each in group if slot_of(each) == WHOLE]
             whole = whole or series_of(group, left, self.policy)
             if not whole:
-                self.orphans.update(map(_ref, group) if self.moment.blind else ())
+                if self.moment.blind:
+                    self.orphans.update(map(_ref, group))
+                else:
+                    self._singly(group)
                 left.extend(group)
                 continue
             group = [*group, *(each for each in whole if each not in group)]
@@ -199,6 +204,17 @@ class _Pairing:
             if members:
                 self._born(id, members)
         return [each for each in left if self._joined(each) is None]
+
+    def _singly(self, rows: Sequence[Unpaired]) -> None:
+        """Rows of a series that is nowhere any more: what stands for one occurrence is one."""
+        for group in by_slot(rows):
+            if len(group) > 1 and any(map(self._is_admitted, group)):
+                self._bear_together(group, self.new_id())
+
+    def _bear_together(self, members: Sequence[Unpaired], id: AppointmentId) -> None:
+        for each in members:
+            self._assign(each, id, WHOLE)
+        self._born(id, members)
 
     def _by_contested_marker(self, each: Unpaired) -> bool:
         """Of several with one marker in one place, which nothing else tells apart, the first."""
@@ -304,10 +320,8 @@ class _Pairing:
             for each in members:
                 self._join(each, min(known), WHOLE)
         elif any(self._is_admitted(each) for each in members):
-            id = self._own_id(members)
-            for each in members:
-                self._assign(each, id, WHOLE)
-            self._born(id, members)
+            taken = self.found.births.keys() | self.known.agreements.keys()
+            self._bear_together(members, free_id(members, taken) or self.new_id())
 
     def _link_twins(self, doubtful: Sequence[Doubtful], here: Mapping[_Ref, Unpaired]) -> None:
         """Without a state, of copies that look alike: each of ours had an original there."""
@@ -335,13 +349,6 @@ class _Pairing:
                 self.found.doubts.append(Doubt(*ref, named, doubts[min(rivals)]))
             del self.found.births[id]
 
-    def _own_id(self, members: Sequence[Unpaired]) -> AppointmentId:
-        """The id that one of them bears, if no other appointment goes by it, else a new one."""
-        marks = [each.copy.marker for each in members if each.copy.marker is not None]
-        taken = self.found.births.keys() | self.known.agreements.keys()
-        free = (mark.appointment for mark in marks if mark.appointment not in taken)
-        return next(free, None) or self.new_id()
-
     def _link_slot(
         self,
         link: SlotLink,
@@ -363,9 +370,7 @@ class _Pairing:
         if not self._is_admitted(each):
             self.found.left.append(_ref(each))
             return
-        id = self.new_id()
-        self._assign(each, id, WHOLE)
-        self._born(id, [each])
+        self._bear_together([each], self.new_id())
 
     def _born(self, id: AppointmentId, members: Sequence[Unpaired]) -> None:
         self.found.births[id] = [(each.channel, each.copy.key) for each in members]

@@ -324,3 +324,16 @@ def test_after_a_lost_state_rows_tell_what_their_series_cannot() -> None:
     assert made.agreed().customer == Customer("王")
     (conflict,) = made.history(Kind.CONFLICT)
     assert {value for _, value in conflict.claims} == {"bob@example.com", "dora@example.com"}
+
+
+def test_after_a_lost_state_rows_of_a_series_that_is_nowhere_are_found_in_each_channel() -> None:
+    """Invariant 3. The series was handed over from the calendar it was born in: only rows are
+    left, in two channels. What it repeats by is lost with the state; nothing is there twice."""
+    other = channel("other", 3, fidelity=ROWS, role="calendar")
+    made = settled_world("cal", "rows", other, visit=WEEKLY)
+    made.configure(Policy(channels("rows", other), USUAL))
+    copies = {name: dict(made.remotes[name].copies) for name in ("rows", "other")}
+    made.lose_store()
+    made.run(5)
+    assert {name: dict(made.remotes[name].copies) for name in ("rows", "other")} == copies
+    assert len(made.agreements) == 6

@@ -314,6 +314,13 @@ PLAYS: dict[str, tuple[Company, list[Step]]] = {
             *(Cycle(), Act("hand over", "crm", "t1", 27, CHEN)),
         ],
     ),
+    "a backup from before a series that is handed over and then stands in rows alone": (
+        _company(1, (3, ALICE), (4, BOB)),
+        [
+            *(*FIVE, Act("series", "cal1", "t3", 3, ALICE), Cycle(), Cycle()),
+            *(Act("hand over", "crm", "t3", 8, BOB), Cycle(), Restart(backup=True)),
+        ],
+    ),
     "a duplicate is first seen when its original has been cancelled": (
         company_of(0, (0, ""), (1, "")),
         [
