@@ -86,6 +86,7 @@ class Oracle:
     excused: set[tuple[str, Token]] = field(default_factory=set)
     records: list[tuple[AppointmentId, Record]] = field(default_factory=list)
     calm: list[bool] = field(default_factory=list)
+    forgotten: tuple[int, int] = (0, 0)
 
     # ---- what people do
 
@@ -123,6 +124,7 @@ class Oracle:
         """The whole appointment was deleted or cancelled where it read as ``shown``."""
         unseen = any(
             (edit.look >= len(self.calm) - 1 and edit.channel != channel)
+            or self._is_forgotten(edit)
             or not self.agree(edit, value_in(shown, "", edit.path), channel)
             for edit in self.edits
             if edit.token == token and not self.is_superseded(edit)
@@ -165,8 +167,9 @@ class Oracle:
 
         Nobody can tell that a copy is gone of which no store and no other copy tells, nor that it
         went after an edit that it did not show at the time of the backup: where it ended since,
-        its appointment may live.
+        its appointment may live. So it may where it ends before there was a look.
         """
+        self.forgotten = (looks, len(self.calm))
         for ending in self.endings:
             if ending.look >= looks and not self._is_told(ending, looks, known):
                 ending.contested = True
@@ -231,6 +234,11 @@ class Oracle:
         rivals = [e for e in self.edits if (e.token, e.path) == (edit.token, edit.path)]
         rested = all(not edit.look - CALM_LOOKS < e.look < edit.look for e in rivals)
         return len(around) == CALM_LOOKS + 1 and all(around) and rested
+
+    def _is_forgotten(self, edit: Edit) -> bool:
+        """Whether an edit is not in the backup that is used, and no undisturbed look was since."""
+        looks, since = self.forgotten
+        return looks <= edit.look < since and not any(self.calm[since:])
 
     def _is_told(
         self, ending: Ending, looks: int, known: Mapping[tuple[str, Key], Appointment | None]

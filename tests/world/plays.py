@@ -321,6 +321,13 @@ PLAYS: dict[str, tuple[Company, list[Step]]] = {
             *(Act("hand over", "crm", "t3", 8, BOB), Cycle(), Restart(backup=True)),
         ],
     ),
+    "a backup from before an edit, and a deletion before anybody looks": (
+        Company(_company(0, (0, ""), (1, "")).desks, ("cal1", "cal2", "crm")),
+        [
+            *(Act("visit", "cal2", "t1", 1), *FIVE, Act("retitle", "cal1", "t1", 16), Cycle()),
+            *(Restart(backup=True), Act("delete", "cal1", "t1", 42)),
+        ],
+    ),
     "a duplicate is first seen when its original has been cancelled": (
         company_of(0, (0, ""), (1, "")),
         [
