@@ -349,6 +349,22 @@ PLAYS: dict[str, tuple[Company, list[Step]]] = {
 }
 
 VENDORS: dict[str, tuple[int, Company, list[Step]]] = {
+    "a series is cut down to the occurrence that somebody has just dropped": (
+        291,
+        Company(
+            (
+                Desk(name="crm", abilities=CRMS[2]),
+                _hosted("cal1", "microsoft365", ALICE),
+                _hosted("cal2", "google"),
+                Desk(name="cal3", abilities=CALENDARS[3], person=CHEN),
+            ),
+            ("cal1", "crm", "cal3", "cal2"),
+        ),
+        [
+            *(Act("series", "cal1", "t3", 3, CHEN), Cycle()),
+            *(Act("drop occurrence", "crm", "t3", 6), Act("split", "cal2", "t3", 12, "t12")),
+        ],
+    ),
     "the answer to the first step of a new series is lost": (
         256,
         Company(

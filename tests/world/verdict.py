@@ -110,12 +110,14 @@ class Verdict:
         handed = any(e.token == token and e.path[-1] == "owner" for e in self._oracle.edits)
         if not handed:
             required.add(birth.channel)
-        if self._is_empty(token):
-            required -= {d.name for d in desks if not d.fidelity.recurrence}
+        empty = self._emptied(token)
+        if empty is not None:
+            required -= {d.name for d in desks if not d.fidelity.repeats(empty)}
         return required, required | {birth.channel}
 
-    def _is_empty(self, token: Token) -> bool:
-        """Whether a series is left of which people dropped every occurrence: it has no rows."""
+    def _emptied(self, token: Token) -> Appointment | None:
+        """A series of which people dropped every occurrence: where single ones stand for it, as
+        for any in a channel without series, there are none."""
         dropped = {
             e.path[1]
             for e in self._oracle.edits
@@ -127,11 +129,12 @@ class Verdict:
             for item in self._items(name, token)
             if item.reads.recurrence is not None
         ]
-        return bool(series) and all(
+        is_empty = all(
             slot in dropped and value_in(held, "", ("overrides", slot, DELETED))
             for held in series
             for slot in slots(held)
         )
+        return series[0] if series and is_empty else None
 
     def _equality(self) -> Iterator[str]:
         for token in self._oracle.births:
