@@ -152,8 +152,10 @@ def is_left(each: Unpaired, place: Place, agreement: Agreement | None, *, begun:
 
 def _stood_beside(each: Unpaired, agreement: Agreement) -> bool:
     """Whether a copy was there before its appointment ended, although nobody saw it in time: a
-    duplicate has a UID of its own."""
+    duplicate has a UID of its own. So may what a phone puts back; but that is called the same."""
     if slot_of(each) != WHOLE or not agreement.uids:
+        return False
+    if agreement.appointment.title.startswith(each.copy.reads.title):
         return False
     ended = agreement.deleting is not None or agreement.appointment.status is Status.CANCELLED
     return ended and each.copy.uid is not None and each.copy.uid not in agreement.uids

@@ -107,6 +107,17 @@ def test_a_duplicate_that_is_first_seen_when_its_original_has_ended(*, deleted: 
     ]
 
 
+def test_what_a_phone_puts_back_under_another_uid_is_no_duplicate() -> None:
+    """Invariants 3 and 4. It is called as what has been cancelled: no second record."""
+    made = settled_world("crm", "cal", "cal2")
+    (copy,) = made.remotes["cal2"].copies.values()
+    made.edit("cal", status=Status.CANCELLED)
+    made.run()
+    made.remotes["cal2"].put("back", copy.reads, marker=copy.marker, uid="back@vendor")
+    made.run(5)
+    assert len(made.remotes["crm"].copies) == len(made.agreements) == 1
+
+
 @pytest.mark.parametrize("fault", [Fault.TIMEOUT, Fault.KILLED])
 def test_our_own_late_copy_of_what_has_ended_is_no_duplicate(fault: Fault) -> None:
     """Invariant 4. Its system gave it a UID that nobody had been told of."""
