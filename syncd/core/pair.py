@@ -28,15 +28,7 @@ from syncd.core.marks import (
 )
 from syncd.core.match import Candidate, Doubtful, SlotLink, match
 from syncd.core.paired import Doubt, Known, Pairing
-from syncd.core.state import (
-    WHOLE,
-    AppointmentId,
-    ChannelName,
-    Copy,
-    Key,
-    Place,
-    Slot,
-)
+from syncd.core.state import WHOLE, AppointmentId, ChannelName, Copy, Key, Place, Slot
 
 _Ref: TypeAlias = tuple[ChannelName, Key]
 

@@ -315,14 +315,14 @@ PLAYS: dict[str, tuple[Company, list[Step]]] = {
         ],
     ),
     "a backup from before a series that is handed over and then stands in rows alone": (
-        _company(1, (3, ALICE), (4, BOB)),
+        company_of(1, (3, ALICE), (4, BOB)),
         [
             *(*FIVE, Act("series", "cal1", "t3", 3, ALICE), Cycle(), Cycle()),
             *(Act("hand over", "crm", "t3", 8, BOB), Cycle(), Restart(backup=True)),
         ],
     ),
     "a backup from before an edit, and a deletion before anybody looks": (
-        Company(_company(0, (0, ""), (1, "")).desks, ("cal1", "cal2", "crm")),
+        Company(company_of(0, (0, ""), (1, "")).desks, ("cal1", "cal2", "crm")),
         [
             *(Act("visit", "cal2", "t1", 1), *FIVE, Act("retitle", "cal1", "t1", 16), Cycle()),
             *(Restart(backup=True), Act("delete", "cal1", "t1", 42)),

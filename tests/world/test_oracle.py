@@ -67,7 +67,7 @@ def test_a_storm_is_the_same_each_time() -> None:
 def test_storms_have_everything() -> None:
     steps = [s for seed in range(60) for s in storm(seed, a_company(Random(seed)))]
     verbs = {step.verb for step in steps if isinstance(step, Act)}
-    assert len(verbs) == 22
+    assert len(verbs) == 23
     assert {type(step).__name__ for step in steps} == {
         *("Act", "Weather", "Expire", "Pass", "Cycle", "Kill", "Restart")
     }
