@@ -115,17 +115,24 @@ class Owing:
         before = self.draft.before
         if not places or any(self.draft.copies[place].ours for place in places):
             return False
-        if any(
-            place in self.draft.absent and self.draft.absent[place].reason == WITHDRAWN
-            for place in places
-        ):
+        if any(map(self._was_withdrawn, places)):
             return False
         return before is None or not holds(channel, before.appointment, self.policy)
+
+    def _was_withdrawn(self, place: Place) -> bool:
+        """Whether we took the copy from there, or are about to, and a phone merely put it back.
+        An invitation that comes later is nobody's old copy."""
+        draft, before = self.draft, self.draft.before
+        absence = draft.absent.get(place)
+        if absence is None and before is not None and not draft.copies[place].copy.invited:
+            absence = before.absent.get(place)
+        return absence is not None and absence.reason == WITHDRAWN
 
     def _exit(self, channel: Channel, places: list[Place]) -> None:
         if channel.on_exit is OnExit.KEEP or (channel.is_left and self._has_ended()):
             return
         for place in places:
+            self._record_leaving(channel, place)
             if place not in self.draft.absent:
                 person = channel.person
                 self.draft.absent[place] = Absence(self.draft.now, WITHDRAWN, person)
@@ -139,6 +146,18 @@ class Owing:
             self.draft.absent[place] = Absence(self.draft.now, INVITED_RULE)
             self.draft.records.append(Record(Kind.REPLACED, (), INVITED_RULE, channel.name))
         self._remove(channel, places, INVITED)
+
+    def _record_leaving(self, channel: Channel, place: Place) -> None:
+        """What a copy says differently that joins where it may not stay."""
+        here = self.heres.get(place)
+        if here is None or not here.newcomer:
+            return
+        whole = given(channel, self.draft.appointment, self.policy, self.draft.born)
+        full = whole if place[1] == WHOLE else occurrence(whole, place[1])
+        if full is not None:
+            shown = self._projected(full, channel.fidelity)
+            owed, _, _ = self._owed(place, self.draft.copies[place], full, shown)
+            self._record_newcomer(here, owed)
 
     def _has_ended(self) -> bool:
         moment = self.moment

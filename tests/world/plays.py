@@ -6,6 +6,7 @@ from tests.world.company import CALENDARS, CRMS, DOMAIN, HOSTED, Company, Desk
 from tests.world.steps import Act, Cycle, Kill, Pass, Restart, Step, Weather
 
 ALICE, BOB, CHEN = f"alice@{DOMAIN}", f"bob@{DOMAIN}", f"陈@{DOMAIN}"
+DORA = f"dora@{DOMAIN}"
 
 
 FIVE: list[Step] = [Cycle()] * 5
@@ -344,6 +345,14 @@ PLAYS: dict[str, tuple[Company, list[Step]]] = {
             *(Act("series", "cal1", "t3", 3, CHEN), Cycle()),
             *(Act("drop occurrence", "crm", "t3", 6), Act("split", "cal2", "t3", 12, "t12")),
             *(Weather("cal2", "down", True), Cycle(), Act("invite", "crm", "t3", 28)),
+        ],
+    ),
+    "a phone puts back a visit that was handed over": (
+        company_of(1, (0, ""), (5, ""), (3, CHEN), (2, DORA)),
+        [
+            *(Act("visit", "crm", "t1", 1, DORA), Cycle()),
+            *(Act("hand over", "crm", "t1", 12, CHEN), Cycle()),
+            Act("put back", "cal4", "t1", 15),
         ],
     ),
 }
