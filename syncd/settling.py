@@ -37,6 +37,7 @@ from syncd.core.state import (
     Place,
     Plan,
     Present,
+    Remains,
     Write,
 )
 from syncd.isolating import InHand
@@ -105,7 +106,9 @@ def draw_up(
         progress()
         with in_hand.work(part):
             read = store.cases(bridge, part, moment.now)
-            cases = [_prepared(case, dying, given, invitations) for case in read]
+            new = [case.id for case in read if case.agreement is None]
+            remains = store.remains(bridge, new) if new else {}
+            cases = [_prepared(case, dying, given, invitations, remains) for case in read]
             for seeded in seed_splits(cases, policy, moment):
                 _count_moves(seeded.case, draw.moved)
                 plan = _planned(seeded, policy, moment)
@@ -336,9 +339,12 @@ def _prepared(
     dying: Mapping[AppointmentId, Agreement],
     orders: Mapping[AppointmentId, Order],
     invited: Mapping[AppointmentId, Collection[Place]],
+    remains: Mapping[AppointmentId, Remains],
 ) -> Case:
     if case.id in dying and case.agreement is None:
         case = replace(case, agreement=dying[case.id])
+    if case.id in remains:
+        case = replace(case, remains=remains[case.id])
     if case.id in orders:
         case = replace(case, orders=(*case.orders, orders[case.id]))
     if case.id in invited:

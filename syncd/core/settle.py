@@ -7,6 +7,7 @@ rules; what each channel is owed is derived. Nothing here knows about a particul
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from syncd.core.afterall import restore_one
 from syncd.core.belong import Moment, readable
@@ -31,6 +32,7 @@ from syncd.core.model import Status
 from syncd.core.orders import bring_back, brought_back, carry_out, ordered, overruled, restoring
 from syncd.core.owe import Owing, nothing_left
 from syncd.core.paths import Path, get, patch
+from syncd.core.reborn import lives_again, reborn
 from syncd.core.recurrence import is_occurrence
 from syncd.core.series import rekey_orphans, reslot_copies, slot_start_utc
 from syncd.core.situation import Here, Situation, situate
@@ -61,6 +63,9 @@ def settle(case: Case, policy: Policy, moment: Moment) -> Plan:
     The plan's agreement has today's copies as settled copies; its writes are what every channel
     is owed, whatever failed before.
     """
+    again = lives_again(case, policy)
+    if again is not None:
+        case = replace(case, agreement=again)
     situation = situate(case, policy)
     agreement = case.agreement or brought_back(case.orders)
     if agreement is None:
@@ -72,6 +77,8 @@ def settle(case: Case, policy: Policy, moment: Moment) -> Plan:
         draft.look_at(situation.heres.values())
     else:
         draft = _merged(case, agreement, situation, policy, moment)
+    if again is not None:
+        draft.records.insert(0, reborn(again))
     return _planned(case, draft, situation, policy, moment)
 
 

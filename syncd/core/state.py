@@ -319,7 +319,8 @@ class Case:
     ``views`` has an entry for each copy that a channel shows or has lost since it was settled;
     a place without an entry has never been seen. ``intents`` are the open ones, oldest first.
     ``aside``: values of copies that are set aside and not written (the empty path: all of it).
-    ``invited``: places at which the vendor's own invitation waits for our copy to go.
+    ``invited``: places at which the vendor's own invitation waits for our copy to go. ``remains``:
+    what it was, if it had been deleted and has a copy again.
     """
 
     id: AppointmentId
@@ -329,6 +330,7 @@ class Case:
     orders: tuple[Order, ...] = ()
     aside: frozenset[tuple[Place, Path]] = frozenset()
     invited: frozenset[Place] = frozenset()
+    remains: Remains | None = None
 
 
 @dataclass(frozen=True, slots=True)

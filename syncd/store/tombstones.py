@@ -7,11 +7,12 @@ from datetime import datetime
 
 from sqlalchemy import Connection, delete, func, insert, select
 
-from syncd.core.state import AppointmentId, ChannelName, Key, Tombstone
+from syncd.core.state import AppointmentId, ChannelName, Key, Kind, Remains, Tombstone
 from syncd.store.codec import dumps, loads
 from syncd.store.database import Database, chunks, insert_new, upsert
 from syncd.store.rows import qualified
-from syncd.store.schema import indexable, tombstone_keys, tombstone_uids, tombstones
+from syncd.store.schema import history, indexable, tombstone_keys, tombstone_uids, tombstones
+from syncd.store.state_codec import decode_record
 
 
 class Tombstones:
@@ -46,6 +47,23 @@ class Tombstones:
                     .order_by(tombstones.c.at, tombstones.c.id)
                 )
             ]
+
+    def remains(self, bridge: str, ids: Collection[AppointmentId]) -> dict[AppointmentId, Remains]:
+        """What those of ``ids`` that have a tombstone in the bridge were before."""
+        found: dict[AppointmentId, Remains] = {}
+        query = (
+            select(history)
+            .join(tombstones, tombstones.c.id == history.c.appointment)
+            .where(tombstones.c.bridge == bridge, history.c.kind == Kind.BURIED.value)
+            .order_by(history.c.id)
+        )
+        with self._database.read() as connection:
+            for part in chunks(sorted(ids)):
+                for row in connection.execute(query.where(tombstones.c.id.in_(part))):
+                    record = decode_record(row.kind, tuple(loads(row.path)), row.body)
+                    if record.remains is not None:
+                        found[row.appointment] = record.remains
+        return found
 
     def purge_tombstones(self, before: datetime) -> int:
         """Forget tombstones that are older; returns how many."""

@@ -38,7 +38,7 @@ from syncd.core.state import (
 )
 from tests.core.lookup import known_of
 from tests.core.remote import Fault, KilledError, Remote, Row
-from tests.core.values import NOW, USUAL, VISIT, channels
+from tests.core.values import NOW, USUAL, VISIT, channels, remains_of
 from tests.core.writing import write_out
 
 
@@ -284,8 +284,7 @@ class World:
 
     def _met(self, each: Unpaired, stone: Tombstone) -> None:
         """Contested if it was edited since, else it is deleted once more."""
-        row = self.rows[(each.channel, each.copy.key)]
-        row.id = stone.id
+        self.rows[(each.channel, each.copy.key)].id = stone.id
         self.due.add(stone.id)
         if is_reborn(each.copy, stone):
             self.stones.remove(stone)
@@ -330,7 +329,8 @@ class World:
                 views[place], ranks[place] = row.seen, rank
         intents = tuple(self.intents.get(id, ()))
         orders, invited = tuple(self.orders.get(id, ())), frozenset(self.invited.get(id, ()))
-        return Case(id, agreement, views, intents, orders, self.aside, invited)
+        remains = remains_of(self.records.get(id, ()))
+        return Case(id, agreement, views, intents, orders, self.aside, invited, remains)
 
     def _store(self, plan: Plan) -> list[tuple[str, Intent]]:
         id = plan.id

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 
 from syncd.core.channel import Filter, FilterMode
+from syncd.core.model import Appointment, Attendee, Customer, Recurrence, Status
 from syncd.core.state import Copy, Kind
 from tests.core.harness import World, settled_world
-from tests.core.values import VISIT, channel
+from tests.core.values import VISIT, at, channel
 
 ALICE, BOB = "alice@example.com", "bob@example.com"
 
@@ -28,9 +30,9 @@ def _handed_over() -> tuple[World, Copy]:
     return made, copy
 
 
-def _put_back(made: World, copy: Copy, **more: object) -> None:
-    """Her phone puts the copy back, changed a moment ago."""
-    remote = made.remotes["cal"]
+def _put_back(made: World, copy: Copy, name: str = "cal", **more: object) -> None:
+    """A phone puts the copy back, changed a moment ago."""
+    remote = made.remotes[name]
     remote.put("phone", copy.reads, uid=copy.uid, marker=copy.marker, modified=made.now)
     if more:
         remote.put("phone", remote.copies["phone"].reads, **more)
@@ -61,3 +63,81 @@ def test_an_invitation_to_what_has_left_stays() -> None:
     _put_back(made, copy, marker=None, invited=True)
     made.run()
     assert count(made) == {"crm": 1, "cal": 1, "cal2": 1}
+
+
+FULL = replace(
+    VISIT,
+    title="Besuch bei Müller GmbH 王先生",
+    owner=ALICE,
+    customer=Customer("Kunde AG", "+49 30 1", "wang@kunde.example"),
+)
+
+
+def _buried(*names: str, visit: Appointment = FULL) -> tuple[World, Copy]:
+    """A visit that was deleted in the first channel; the copy that has gone from the last."""
+    made = settled_world(*names, visit=visit)
+    (copy,) = made.remotes[names[-1]].copies.values()
+    made.remove(names[0])
+    made.run()
+    assert set(count(made).values()) == {0}
+    made.now += timedelta(days=7)
+    return made, copy
+
+
+def test_trace_25_what_lives_again_is_all_of_it() -> None:
+    """Invariant 8: it comes back by a calendar that knows neither owner nor customer, and cuts
+    the title. The new CRM record has all three, and who had them."""
+    made, copy = _buried("crm", "cal", "short")
+    _put_back(made, copy, "short")
+    made.run()
+    assert count(made) == {"crm": 1, "cal": 1, "short": 1}
+    assert made.reads("crm") == FULL
+    assert made.reads("cal").title == FULL.title
+    (told,) = made.history(Kind.RESTORED)
+    assert (told.winner, told.rule) == ("short", "built-in: the edit after the deletion wins")
+
+
+def test_trace_25_what_the_phone_says_differently_is_an_edit() -> None:
+    """Its new time goes everywhere, with the time before on record; a word in the shortened title
+    is applied to the full one."""
+    made, copy = _buried("crm", "short")
+    edited = replace(copy.reads, title="Demo bei M", when=at(12, 9))
+    _put_back(made, replace(copy, reads=edited), "short")
+    made.run()
+    assert made.reads("crm") == replace(FULL, title="Demo bei Müller GmbH 王先生", when=at(12, 9))
+    (moved,) = [each for each in made.history(Kind.SET) if each.path == ("when",)]
+    assert (moved.before, moved.value) == (FULL.when, at(12, 9))
+
+
+def test_what_was_cancelled_and_buried_takes_place_again() -> None:
+    """Two calendars without a CRM: deleted in one, so cancelled, so gone from both."""
+    made, copy = _buried("cal", "cal2", visit=VISIT)
+    _put_back(made, copy, "cal2")
+    made.run()
+    assert count(made) == {"cal": 1, "cal2": 1}
+    assert made.reads("cal").status is Status.CONFIRMED
+
+
+def test_who_puts_it_back_takes_part() -> None:
+    """Handed from Alice to Bob, then deleted; Alice's phone puts it back: it is Bob's, with her."""
+    made, copy = _handed_over()
+    made.remove("crm")
+    made.run()
+    _put_back(made, copy)
+    made.run()
+    assert count(made) == {"crm": 1, "cal": 1, "cal2": 1}
+    assert made.reads("crm").owner == BOB
+    assert made.reads("crm").attendees == (Attendee(ALICE),)
+
+
+def test_a_row_of_a_deleted_series_does_not_bring_back_all_of_it() -> None:
+    """One occurrence is put back where there are no series: that one lives again."""
+    series = replace(VISIT, recurrence=Recurrence(("FREQ=WEEKLY;COUNT=3",)))
+    made = settled_world("crm", "rows", visit=series)
+    row = next(iter(made.remotes["rows"].copies.values()))
+    made.remove("crm")
+    made.run()
+    _put_back(made, row, "rows")
+    made.run()
+    assert count(made) == {"crm": 1, "rows": 1}
+    assert made.reads("crm").recurrence is None

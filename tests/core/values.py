@@ -10,6 +10,7 @@ from syncd.core.channel import Channel
 from syncd.core.fidelity import Fidelity
 from syncd.core.model import FIELDS, Appointment, Timed
 from syncd.core.rules import ContestRule, Decide, Rule, RuleSet
+from syncd.core.state import Record, Remains
 
 NOW = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
 """A Monday."""
@@ -55,6 +56,11 @@ def rules(*wanted: Rule | ContestRule) -> RuleSet:
         tuple(each for each in wanted if isinstance(each, Rule)),
         tuple(each for each in wanted if isinstance(each, ContestRule)),
     )
+
+
+def remains_of(records: Iterable[Record]) -> Remains | None:
+    """What was buried last, if anything ever was."""
+    return next((r.remains for r in reversed(list(records)) if r.remains is not None), None)
 
 
 USUAL = rules(prefer("crm", "cal", "cal2"))

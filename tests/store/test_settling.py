@@ -19,6 +19,7 @@ from syncd.core.state import (
     Present,
     Question,
     Record,
+    Remains,
     Seen,
     Setter,
     Settled,
@@ -247,6 +248,26 @@ def test_an_appointment_that_lives_again_has_no_tombstone(store: Store) -> None:
     store.commit("sales", "c3", after(2), [Plan("a1", None, tombstone=stone)])
     store.commit("sales", "c3", after(2), [Plan("a1", None, tombstone=stone)])
     assert store.tombstones_by("sales", uids=["u"]) == [stone]
+
+
+def test_what_a_deleted_appointment_was(store: Store) -> None:
+    """Of several burials the last one tells; without a tombstone, or in another bridge, none."""
+    ids = ("a1", "a2", "a3")
+    told = {id: [Remains(visit(f"{id} {n} 撤销"), "crm") for n in (1, 2)] for id in ids}
+    for number in (0, 1):
+        plans = [
+            Plan(
+                id,
+                None,
+                records=(Record(Kind.BURIED, (), "rule", remains=told[id][number]),),
+                tombstone=Tombstone(id, after(number)) if id != "a3" else None,
+            )
+            for id in ids
+        ]
+        store.commit("sales", "c1", after(number), plans)
+    assert store.remains("sales", ["a1", "a3", "a9"]) == {"a1": told["a1"][1]}
+    assert store.remains("other", ids) == {}
+    assert store.remains("sales", []) == {}
 
 
 def test_due_times(store: Store) -> None:

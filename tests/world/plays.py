@@ -8,7 +8,6 @@ from tests.world.steps import Act, Cycle, Kill, Pass, Restart, Step, Weather
 ALICE, BOB, CHEN = f"alice@{DOMAIN}", f"bob@{DOMAIN}", f"陈@{DOMAIN}"
 DORA = f"dora@{DOMAIN}"
 
-
 FIVE: list[Step] = [Cycle()] * 5
 """Cycles up to a backup."""
 
@@ -47,9 +46,7 @@ PLAYS: dict[str, tuple[Company, list[Step]]] = {
     "an item is moved in the CRM while its time is changed": (
         two(2, 3),
         [
-            Act("visit", "crm", "t4", 4, ALICE),
-            Cycle(),
-            Act("move key", "crm", "t4", 12),
+            *(Act("visit", "crm", "t4", 4, ALICE), Cycle(), Act("move key", "crm", "t4", 12)),
             Act("move", "cal1", "t4", 14),
         ],
     ),
@@ -353,6 +350,14 @@ PLAYS: dict[str, tuple[Company, list[Step]]] = {
             *(Act("visit", "crm", "t1", 1, DORA), Cycle()),
             *(Act("hand over", "crm", "t1", 12, CHEN), Cycle()),
             Act("put back", "cal4", "t1", 15),
+        ],
+    ),
+    "a phone puts back a series in another calendar than it was born in": (
+        company_of(0, (0, ""), (2, BOB), (1, ""), (5, "")),
+        [
+            *(Act("series", "cal2", "t3", 3, BOB), Cycle()),
+            *(Act("delete", "crm", "t3", 4), Cycle(), Cycle()),
+            Act("put back", "cal1", "t3", 13),
         ],
     ),
 }

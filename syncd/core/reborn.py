@@ -1,0 +1,78 @@
+"""What was deleted and lives again, since an edit outlived the deletion: what it was, edited.
+
+Born from the copy that came back it would be no more than that channel can hold: no owner, no
+customer, a shortened title. What had been agreed is known, and what the copy says differently is
+the edit.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from syncd.core.belong import given, takes_part
+from syncd.core.channel import Channel, Policy
+from syncd.core.claims import BIRTH
+from syncd.core.fidelity import project
+from syncd.core.model import Appointment, Attendee, Status
+from syncd.core.situation import BEGINNING
+from syncd.core.state import (
+    WHOLE,
+    Agreement,
+    Case,
+    Kind,
+    Place,
+    Present,
+    Record,
+    Remains,
+    Setter,
+    Settled,
+    Span,
+)
+
+REBORN_RULE = "built-in: the edit after the deletion wins"
+
+
+def lives_again(case: Case, policy: Policy) -> Agreement | None:
+    """What its copies agree on as if they had never been away; ``None`` if nothing is known of
+    what it was, or no copy stands for all of it."""
+    if case.agreement is not None or case.orders or case.remains is None:
+        return None
+    was = _taking_place(case.remains.appointment)
+    copies: dict[Place, Settled] = {}
+    for place, seen in case.views.items():
+        channel = policy.channels.get(place[0])
+        if channel is None or place[1] != WHOLE or not isinstance(seen.observation, Present):
+            continue
+        if was.recurrence is not None and not channel.fidelity.repeats(was):
+            continue
+        full = given(channel, was, policy, case.remains.born)
+        shown = project(full, channel.fidelity)
+        copies[place] = Settled(replace(seen.observation.copy, reads=shown), full)
+    return _agreement(was, copies, case.remains, policy) if copies else None
+
+
+def reborn(agreement: Agreement) -> Record:
+    """That it lives again, and by which channel."""
+    return Record(Kind.RESTORED, (), REBORN_RULE, agreement.setters[BIRTH].channel)
+
+
+def _agreement(
+    was: Appointment, copies: dict[Place, Settled], remains: Remains, policy: Policy
+) -> Agreement:
+    channels = [policy.channels[place[0]] for place in copies]
+    first = min(channels, key=lambda channel: channel.order)
+    for channel in channels:
+        was = _with_its_person(was, channel, policy)
+    setter = Setter(first.name, Span(BEGINNING, BEGINNING), BEGINNING, REBORN_RULE)
+    return Agreement(was, {BIRTH: setter}, copies, uids=remains.uids, born=remains.born)
+
+
+def _taking_place(was: Appointment) -> Appointment:
+    return replace(was, status=Status.CONFIRMED) if was.status is Status.CANCELLED else was
+
+
+def _with_its_person(was: Appointment, channel: Channel, policy: Policy) -> Appointment:
+    """Whose channel it came back in takes part, as at birth."""
+    if not channel.person or takes_part(channel.person, was, policy):
+        return was
+    return replace(was, attendees=(*was.attendees, Attendee(channel.person)))
