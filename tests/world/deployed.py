@@ -167,7 +167,8 @@ class Deployed:
             _copy(self._backup, self._state)
         self._store, self._daemon = self._start()
         if backup:
-            self._stage.oracle.restored(self._backed_up, self._copies())
+            shown = [(n, key) for n, system in self.channels.items() for key in system.items]
+            self._stage.oracle.restored(self._backed_up, self._copies(), shown)
 
     def records(self) -> Iterable[tuple[AppointmentId, Record]]:
         """All of history."""

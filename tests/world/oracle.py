@@ -87,6 +87,7 @@ class Oracle:
     records: list[tuple[AppointmentId, Record]] = field(default_factory=list)
     calm: list[bool] = field(default_factory=list)
     forgotten: tuple[int, int] = (0, 0)
+    strange: frozenset[tuple[str, Key]] = frozenset()
 
     # ---- what people do
 
@@ -129,7 +130,7 @@ class Oracle:
             for edit in self.edits
             if edit.token == token and not self.is_superseded(edit)
         )
-        self._end(token, channel, key, contested=unseen)
+        self._end(token, channel, key, contested=unseen or self._is_untold(channel, key))
 
     def put_back(self, token: Token) -> None:
         """A deleted item came back: whether it lives is for the rules."""
@@ -162,14 +163,21 @@ class Oracle:
         """A cycle has ended; ``calm``: nothing was broken meanwhile."""
         self.calm.append(calm)
 
-    def restored(self, looks: int, known: Mapping[tuple[str, Key], Appointment | None]) -> None:
-        """A backup from after so many cycles is used, in which there are these ``known`` copies.
+    def restored(
+        self,
+        looks: int,
+        known: Mapping[tuple[str, Key], Appointment | None],
+        shown: Iterable[tuple[str, Key]],
+    ) -> None:
+        """A backup from after so many cycles is used, in which there are these ``known`` copies;
+        the remotes have those that are ``shown``.
 
         Nobody can tell that a copy is gone of which no store and no other copy tells, nor that it
         went after an edit that it did not show at the time of the backup: where it ended since,
         its appointment may live. So it may where it ends before there was a look.
         """
         self.forgotten = (looks, len(self.calm))
+        self.strange = frozenset(shown) - known.keys()
         for ending in self.endings:
             if ending.look >= looks and not self._is_told(ending, looks, known):
                 ending.contested = True
@@ -239,6 +247,12 @@ class Oracle:
         """Whether an edit is not in the backup that is used, and no undisturbed look was since."""
         looks, since = self.forgotten
         return looks <= edit.look < since and not any(self.calm[since:])
+
+    def _is_untold(self, channel: str, key: Key) -> bool:
+        """Whether a copy was there already when a backup came to be used that does not know it,
+        and no undisturbed look was since."""
+        _, since = self.forgotten
+        return (channel, key) in self.strange and not any(self.calm[since:])
 
     def _is_told(
         self, ending: Ending, looks: int, known: Mapping[tuple[str, Key], Appointment | None]

@@ -7,9 +7,12 @@ from random import Random
 
 import pytest
 
+from syncd.core.model import Appointment, Timed
+from tests.world.clock import START
 from tests.world.company import CALENDARS, CRMS, Company, Desk, a_company
 from tests.world.faults import storm
 from tests.world.mirror import FAULTS, Mirror
+from tests.world.oracle import Oracle
 from tests.world.play import play, shrink
 from tests.world.steps import Act, Cycle, Expire, Step
 
@@ -81,3 +84,30 @@ def test_a_failing_play_shrinks_to_what_matters() -> None:
     (only,) = fewest
     assert isinstance(only, Act)
     assert only.verb == "lunch"
+
+
+@pytest.mark.parametrize(
+    ("known", "key", "looks", "contested"),
+    [
+        ({}, "k1", (False,), True),
+        ({("cal1", "k1"): None}, "k1", (False,), False),
+        ({}, "k2", (False,), False),
+        ({}, "k1", (False, True), False),
+    ],
+    ids=["unknown to the backup", "known to it", "made since it is used", "seen since"],
+)
+def test_nobody_can_tell_that_a_copy_went_which_an_old_backup_does_not_know(
+    known: dict[tuple[str, str], Appointment | None],
+    key: str,
+    looks: tuple[bool, ...],
+    contested: bool,
+) -> None:
+    oracle = Oracle(COMPANY)
+    oracle.born("t1", "crm", "visit")
+    oracle.looked(calm=True)
+    oracle.restored(0, known, [("cal1", "k1")])
+    for calm in looks:
+        oracle.looked(calm=calm)
+    day = START.replace(tzinfo=None)
+    oracle.ended("cal1", "t1", key, Appointment(Timed(day, day, "UTC")))
+    assert [ending.contested for ending in oracle.endings] == [contested]

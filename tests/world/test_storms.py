@@ -16,12 +16,14 @@ from tests.world.deployed import Deployed
 from tests.world.faults import storm
 from tests.world.play import play
 from tests.world.plays import ALICE, PLAYS, company_of, two
+from tests.world.plays_restored import RESTORED
 from tests.world.steps import Act, Cycle, Kill, Pass, Step, Weather
 
 STORMS = int(os.environ.get("SYNCD_STORMS", "10"))
+WENT_WRONG = {**PLAYS, **RESTORED}
 
 
-@pytest.mark.parametrize(("company", "steps"), PLAYS.values(), ids=PLAYS)
+@pytest.mark.parametrize(("company", "steps"), WENT_WRONG.values(), ids=WENT_WRONG)
 def test_plays_that_once_went_wrong(company: Company, steps: list[Step], tmp_path: Path) -> None:
     """Invariants 1 to 6 and 8, as the complaints are numbered."""
     assert play(steps, company, lambda stage: Deployed(stage, tmp_path)) == []

@@ -1,0 +1,18 @@
+"""More plays that once ended in complaints, shrunk: those in which an old backup is used."""
+
+from __future__ import annotations
+
+from tests.world.company import Company
+from tests.world.plays import FIVE, two
+from tests.world.steps import Act, Cycle, Pass, Restart, Step, Weather
+
+RESTORED: dict[str, tuple[Company, list[Step]]] = {
+    "a backup from before a copy was made, which is deleted before anybody looks": (
+        two(0, 4, person=""),
+        [
+            *(*FIVE[:4], Weather("cal1", "down", True), Act("visit", "crm", "t37", 37)),
+            *(Cycle(), Weather("cal1", "down", False), Pass(600), Cycle()),
+            *(Restart(backup=True), Act("delete", "cal1", "t37", 40)),
+        ],
+    ),
+}
