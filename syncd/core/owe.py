@@ -281,7 +281,7 @@ class Owing:
         left_out: list[Path] = []
         different = diff(settled.copy.reads, shown)
         for path, value in different.items():
-            if self._was_asked(settled, path, full):
+            if self._was_asked(settled, path, full) and self._was_told(place, settled, path, shown):
                 continue
             question = self.draft.open.get(agreed_path(place[1], path))
             if (question is not None and place[0] in question.claims) or (
@@ -291,6 +291,14 @@ class Owing:
             else:
                 owed[path] = value
         return owed, left_out, len(owed) == len(different)
+
+    def _was_told(self, place: Place, settled: Settled, path: Path, shown: Appointment) -> bool:
+        """Whether what the copy was asked for told it what is ``shown`` at ``path``: what an
+        occurrence has of its own is not told while its series has the same."""
+        if path[0] != "overrides" or settled.asked is None:
+            return True
+        fidelity = self.policy.channels[place[0]].fidelity
+        return get(project(settled.asked, fidelity), path) == get(shown, path)
 
     def _was_asked(self, settled: Settled, path: Path, full: Appointment) -> bool:
         """Whether the copy was asked exactly that, and it was not decided against it since."""

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import date, datetime, timedelta
 
 from syncd.core.belong import Moment, given
 from syncd.core.channel import Channel, Policy
+from syncd.core.claims import Claim
+from syncd.core.decide import Decision
 from syncd.core.draft import Draft
-from syncd.core.model import AllDay, Appointment
+from syncd.core.fidelity import project_value
+from syncd.core.model import OVERRIDABLE_FIELDS, AllDay, Appointment, Value
+from syncd.core.paths import get, patch
 from syncd.core.recurrence import is_occurrence, remap, reslot, rid_of, rid_start
 from syncd.core.state import WHOLE, Place, Settled, Slot
 from syncd.core.zones import UTC_ZONE, midnight, to_utc
+
+_SHOWN_ALIKE = OVERRIDABLE_FIELDS - {"when", "status"}
+"""What every row shows of its series. Each has a time, and an outcome, of its own."""
 
 
 def slot_start_utc(slot: Slot, appointment: Appointment, default_zone: str = UTC_ZONE) -> datetime:
@@ -34,6 +42,31 @@ def rekey_orphans(draft: Draft, moment: Moment) -> None:
     if all(is_occurrence(now, key) for key, _ in now.overrides):
         return
     draft.appointment = reslot(now, before.appointment, now, moment.end + timedelta(days=1))
+
+
+def follow_series(decisions: Iterable[Decision], draft: Draft, policy: Policy) -> None:
+    """Rows that came to show what their series was given just now have nothing of their own by
+    that: so they read where a lost state knew already that all of them had been changed."""
+    given = {d.path[0] for d in decisions if d.path[0] in _SHOWN_ALIKE and d.winner is not None}
+    for decision in decisions:
+        path = decision.path
+        if path[0] != "overrides" or path[2] not in given or decision.winner is None:
+            continue
+        value = get(draft.appointment, path[2:])
+        if all(_is_row_of(claim, value, policy) for claim in decision.claims):
+            draft.appointment = patch(draft.appointment, {path: None})
+            for claim in decision.claims:
+                if claim.here is not None:
+                    draft.count_as_asked(claim.here, path, value)
+
+
+def _is_row_of(claim: Claim, value: Value, policy: Policy) -> bool:
+    """Whether a claim is what its channel, where single occurrences stand, would hold of the
+    ``value`` of their series."""
+    if claim.here is None or claim.here.place[1] == WHOLE:
+        return False
+    fidelity = policy.channels[claim.channel].fidelity
+    return claim.value == value or claim.raw == project_value(claim.path[2], value, fidelity)
 
 
 def reslot_copies(draft: Draft, policy: Policy, moment: Moment) -> None:

@@ -34,7 +34,7 @@ from syncd.core.owe import Owing, nothing_left
 from syncd.core.paths import Path, get, patch
 from syncd.core.reborn import lives_again, reborn
 from syncd.core.recurrence import is_occurrence
-from syncd.core.series import rekey_orphans, reslot_copies, slot_start_utc
+from syncd.core.series import follow_series, rekey_orphans, reslot_copies, slot_start_utc
 from syncd.core.situation import Here, Situation, situate
 from syncd.core.state import (
     WHOLE,
@@ -199,6 +199,8 @@ def _merged(
             _apply(decision, draft)
         else:
             _drop(decision, draft)
+    if keep:
+        follow_series(decisions, draft, policy)
     _close_questions(draft, agreement, heres, decisions)
     draft.records += edits_of_dropped(decisions, draft.appointment, agreement)
     if restore is None:

@@ -115,6 +115,49 @@ def test_trace_37_a_row_is_deleted_that_shows_the_edit() -> None:
     assert not made.history(Kind.CONFLICT)
 
 
+def test_rows_that_show_what_their_series_was_given_follow_it() -> None:
+    """So it looks after an old backup: the calendar was renamed since, and every row."""
+    made = settled_world("crm", "cal", "rows", visit=WEEKLY)
+    made.edit("cal", title="每周例会")
+    for key in list(made.remotes["rows"].copies):
+        made.edit("rows", key, title="每周例会")
+    made.run()
+    made.edit("cal", title="Weekly demo")
+    made.run()
+    assert {row.title for row in rows(made).values()} == {"Weekly demo"}
+    assert not any(own.values for _, own in made.reads("cal").overrides)
+    assert not made.history(Kind.CONFLICT)
+
+
+def test_a_row_that_was_given_a_name_of_its_own_does_not_follow() -> None:
+    """Only what the row would hold of its series is none of its own (invariant 2)."""
+    made = settled_world("crm", "cal", "rows", visit=WEEKLY)
+    made.edit("cal", title="每周例会")
+    key = made.agreements[made.only].copies[("rows", RIDS[2])].copy.key
+    made.edit("rows", key, title="Extra 演示")
+    made.run()
+    made.edit("cal", title="Weekly demo")
+    made.run()
+    assert [slot for slot, row in rows(made).items() if row.title == "Extra 演示"] == [RIDS[2]]
+    assert override(made, "cal", RIDS[2]).values == (("title", "Extra 演示"),)
+
+
+def test_what_an_occurrence_has_of_its_own_is_told_when_its_series_no_longer_has_it() -> None:
+    """While both were equal no calendar had been asked for it (invariant 1)."""
+    made = settled_world("crm", "cal", "cal2", visit=WEEKLY)
+    made.edit("cal", title="每周例会")
+    made.edit("cal2", overrides=((RIDS[2], Override((("title", "每周例会"),))),))
+    made.run()
+    made.edit("cal", title="Weekly demo")
+    made.run()
+    for name in made.remotes:
+        assert made.reads(name).title == "Weekly demo"
+        assert override(made, name, RIDS[2]).values == (("title", "每周例会"),)
+    made.written.clear()
+    made.run()
+    assert not made.written
+
+
 def test_trace_37_an_edit_of_a_row_is_an_override() -> None:
     """The outcome of one visit is written in its row: only that occurrence has it."""
     made = settled_world("crm", "rows", visit=WEEKLY)

@@ -15,4 +15,12 @@ RESTORED: dict[str, tuple[Company, list[Step]]] = {
             *(Restart(backup=True), Act("delete", "cal1", "t37", 40)),
         ],
     ),
+    "a backup from before a series with rows was renamed, and it is renamed again": (
+        two(2, 3, person=""),
+        [
+            *(Act("series", "cal1", "t1", 1), *FIVE, Act("retitle", "cal1", "t1", 11), Cycle()),
+            *(Restart(backup=True), Act("drop occurrence", "crm", "t1", 20), Cycle()),
+            Act("retitle", "cal1", "t1", 38),
+        ],
+    ),
 }
