@@ -48,6 +48,11 @@ class HostedSystem(ABC):
         return self.skies.writes
 
     @property
+    def lists(self) -> int:
+        """How many listings were answered."""
+        return self.skies.lists
+
+    @property
     @abstractmethod
     def plugin(self) -> Plugin:
         """The connector's."""

@@ -86,6 +86,7 @@ class Oracle:
     excused: set[tuple[str, Token]] = field(default_factory=set)
     records: list[tuple[AppointmentId, Record]] = field(default_factory=list)
     calm: list[bool] = field(default_factory=list)
+    listed: list[frozenset[str]] = field(default_factory=list)
     forgotten: tuple[int, int] = (0, 0)
     strange: frozenset[tuple[str, Key]] = frozenset()
 
@@ -159,9 +160,11 @@ class Oracle:
 
     # ---- what the daemon does
 
-    def looked(self, *, calm: bool) -> None:
-        """A cycle has ended; ``calm``: nothing was broken meanwhile."""
+    def looked(self, *, calm: bool, listed: Iterable[str]) -> None:
+        """A cycle has ended; ``calm``: nothing was broken meanwhile. ``listed``: the channels that
+        told what they have; one that had failed is left alone for a while."""
         self.calm.append(calm)
+        self.listed.append(frozenset(listed))
 
     def restored(
         self,
@@ -251,8 +254,8 @@ class Oracle:
     def _is_untold(self, channel: str, key: Key) -> bool:
         """Whether a copy was there already when a backup came to be used that does not know it,
         and no undisturbed look was since."""
-        _, since = self.forgotten
-        return (channel, key) in self.strange and not any(self.calm[since:])
+        looks = range(self.forgotten[1], len(self.calm))
+        return (channel, key) in self.strange and not self._was_seen(channel, looks)
 
     def _is_told(
         self, ending: Ending, looks: int, known: Mapping[tuple[str, Key], Appointment | None]
@@ -277,7 +280,12 @@ class Oracle:
         """Whether an edit may never have been seen: its own channel deleted the item before an
         undisturbed look."""
         same = (ending.token, ending.channel) == (edit.token, edit.channel)
-        return same and ending.edits > edit.number and not any(self.calm[edit.look : ending.look])
+        seen = self._was_seen(edit.channel, range(edit.look, ending.look))
+        return same and ending.edits > edit.number and not seen
+
+    def _was_seen(self, channel: str, looks: Iterable[int]) -> bool:
+        """Whether a channel was listed in one of these cycles, and nothing was broken in it."""
+        return any(self.calm[look] and channel in self.listed[look] for look in looks)
 
     def _note(self, channel: str, token: Token, path: Path, before: Value, after: Value) -> None:
         self._contest(token)

@@ -102,6 +102,7 @@ class Stage:
     def cycle(self, deployment: Deployment) -> None:
         """One cycle; a daemon that dies is started again."""
         calm = not self._disturbed and all(map(is_clear, self.systems.values()))
+        before = {name: system.lists for name, system in self.systems.items()}
         try:
             deployment.cycle()
         except Killed:
@@ -109,7 +110,8 @@ class Stage:
             deployment.restart()
         self._disturbed = False
         self.oracle.recorded(deployment.records())
-        self.oracle.looked(calm=calm)
+        listed = [name for name, each in self.systems.items() if each.lists > before[name]]
+        self.oracle.looked(calm=calm, listed=listed)
 
     def come_to_rest(self, deployment: Deployment) -> list[str]:
         """Clear weather, nobody edits: cycles until one writes nothing, twice a day apart."""

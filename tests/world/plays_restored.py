@@ -1,4 +1,4 @@
-"""More plays that once ended in complaints, shrunk: those in which an old backup is used."""
+"""More plays that once ended in complaints, shrunk: an old backup is used, or a system is back."""
 
 from __future__ import annotations
 
@@ -21,6 +21,14 @@ RESTORED: dict[str, tuple[Company, list[Step]]] = {
             *(Act("series", "cal1", "t1", 1), *FIVE, Act("retitle", "cal1", "t1", 11), Cycle()),
             *(Restart(backup=True), Act("drop occurrence", "crm", "t1", 20), Cycle()),
             Act("retitle", "cal1", "t1", 38),
+        ],
+    ),
+    "an edit is deleted before its calendar, which was locked, is listed again": (
+        two(2, 5, person=""),
+        [
+            *(Act("visit", "crm", "t2", 2), Cycle(), Act("retitle", "cal1", "t2", 15)),
+            *(Weather("cal1", "locked", True), Cycle(), Weather("cal1", "locked", False)),
+            *(Cycle(), Act("retitle", "crm", "t2", 31), Act("delete", "cal1", "t2", 35)),
         ],
     ),
 }

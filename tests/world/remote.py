@@ -43,6 +43,7 @@ class MemorySystem:
         self.mails = 0
         self.requests = 0
         self.writes = 0
+        self.lists = 0
         self.identity = f"{name}/1"
         self._log: list[Key] = []
         self._epoch = 1
@@ -345,6 +346,7 @@ class MemorySystem:
     def _break_listing(self) -> None:
         if self._chance(self.faults.broken_listings):
             raise Unavailable(f"{self.name}: page 2 failed")
+        self.lists += 1
 
     def _order(self, found: list[_T]) -> list[_T]:
         if self.abilities.unordered:

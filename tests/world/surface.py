@@ -31,6 +31,11 @@ class Remote(Protocol):
         ...
 
     @property
+    def lists(self) -> int:
+        """The listings, whole or of what has changed, that were answered."""
+        ...
+
+    @property
     def mails(self) -> int:
         """Mails that the vendor has sent because of programs."""
         ...

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from random import Random
 
@@ -104,10 +105,26 @@ def test_nobody_can_tell_that_a_copy_went_which_an_old_backup_does_not_know(
 ) -> None:
     oracle = Oracle(COMPANY)
     oracle.born("t1", "crm", "visit")
-    oracle.looked(calm=True)
+    oracle.looked(calm=True, listed=["cal1"])
     oracle.restored(0, known, [("cal1", "k1")])
     for calm in looks:
-        oracle.looked(calm=calm)
+        oracle.looked(calm=calm, listed=["cal1"])
     day = START.replace(tzinfo=None)
     oracle.ended("cal1", "t1", key, Appointment(Timed(day, day, "UTC")))
     assert [ending.contested for ending in oracle.endings] == [contested]
+
+
+@pytest.mark.parametrize(("listed", "lost"), [([], True), (["crm"], True), (["cal1"], False)])
+def test_an_edit_goes_with_its_copy_unless_its_channel_was_listed_between(
+    listed: list[str], lost: bool
+) -> None:
+    """A system that refused us is left alone for a while, also when it would answer again."""
+    oracle = Oracle(COMPANY)
+    oracle.born("t1", "crm", "visit")
+    day = START.replace(tzinfo=None)
+    before = Appointment(Timed(day, day, "UTC"), title="t1")
+    after = replace(before, title="t1 改")
+    oracle.edited("cal1", "t1", "", before, after)
+    oracle.looked(calm=True, listed=listed)
+    oracle.ended("cal1", "t1", "k1", after)
+    assert [oracle.is_superseded(edit) for edit in oracle.edits] == [lost]

@@ -14,13 +14,15 @@ LATENCY = 0.05
 
 @dataclass
 class Skies:
-    """``faults`` as in :class:`Faults`; ``requests`` arrived, ``writes`` were carried out."""
+    """``faults`` as in :class:`Faults`; ``requests`` arrived, ``writes`` were carried out,
+    ``lists`` were answered."""
 
     clock: WorldClock
     random: Random
     faults: Faults = field(default_factory=Faults)
     requests: int = 0
     writes: int = 0
+    lists: int = 0
 
     def arrives(self) -> None:
         """One more request."""
@@ -41,7 +43,10 @@ class Skies:
             return "throttled"
         if self.chance(faults.lost_requests):
             return "lost"
-        return "broken" if lists and self.chance(faults.broken_listings) else ""
+        if lists and self.chance(faults.broken_listings):
+            return "broken"
+        self.lists += lists
+        return ""
 
     def written(self, *, repeatable: bool) -> bool:
         """A write was carried out; whether a proxy on the way sends it a second time."""
