@@ -84,6 +84,7 @@ class Daemon:
         returned."""
         settings = deployment.settings
         told = closing(Notifier(settings, deployment.store))
+        self._guarded(deployment.recall)
         # The doors close last: what is told while requests are waited for is not lost.
         with self._beside(deployment, self._pulse), deployment, told as notifier:
             self._pulse.configured([b.name for b in settings.bridges], settings.systems)

@@ -169,6 +169,11 @@ class Deployment:
         """Before the deployment ``after`` takes over: end what only this one can still end."""
         self._watching.leave(self.settings.systems.keys() - after.settings.systems.keys())
 
+    def recall(self) -> None:
+        """Know who may ring. To be called before the doors open: what is told of a watch that is
+        not known is not believed, and vendors say only once that a watch is over."""
+        self._watching.recall(self._around.clock())
+
     def hear(self) -> None:
         """Keep the watches; whoever has rung since the last time is looked at soon."""
         now = self._around.clock()

@@ -98,6 +98,10 @@ class Watching:
         self._doubted: set[str] = set()
         self._counts: Mapping[tuple[str, WatchState], int] = {}
 
+    def recall(self, now: datetime) -> None:
+        """Let the bell know the watches that are stored, before anybody can ring."""
+        self._begin(now)
+
     def keep(self, now: datetime) -> frozenset[str]:
         """Do what is to be done by now. Returns the channels (ids) that may have changed, as
         somebody has told since the last time, or as nobody could."""

@@ -5,9 +5,11 @@ A deployment in this process, whose clock the test sets; the test rings as the d
 
 from __future__ import annotations
 
+import os
+import signal
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import timedelta
 from uuid import uuid4
 
@@ -16,7 +18,10 @@ import pytest
 from syncd import plugins
 from syncd.config import load
 from syncd.connector import Receipt, Told
+from syncd.daemon import Daemon
 from syncd.deployment import Deployment
+from syncd.doorbell import Rung
+from syncd.pulse import Pulse
 from syncd.store import Store
 from syncd.watching import WatchState
 from tests.engine.test_dead_server import Clock
@@ -293,3 +298,25 @@ def test_the_configured_bounds_are_kept(at_work: Working) -> None:
         assert not watched.look()
         watched.clock.later(2 * SECONDS)
         assert watched.look()
+
+
+def test_who_rings_as_soon_as_the_door_is_open_is_known(
+    at_work: Working, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After a restart, before the first round: that a watch is over is said only once."""
+    with at_work() as watched:
+        watched.settle("open")
+        office = watched.office
+    granted = office.herald.of(office.desks[0].url)
+    told = Receipt(202, told=(Told(granted.id, granted.secret, lost=True),))
+    rung: list[Rung] = []
+
+    def door(deployment: Deployment, _pulse: Pulse) -> AbstractContextManager[object]:
+        deployment.bell.ring("alice-dav", told)
+        rung.append(deployment.bell.rung())
+        os.kill(os.getpid(), signal.SIGTERM)
+        return nullcontext()
+
+    monkeypatch.setenv("CALDAV_PASSWORD", "x")
+    Daemon(office.config, beside=door).run()
+    assert [each.lost for each in rung] == [{"sales/alice"}]
