@@ -15,8 +15,6 @@ from syncd.core.marks import Unpaired
 from syncd.core.paired import Known
 from syncd.core.state import WHOLE, Agreement, AppointmentId, Copy, Key, Place, Settled
 
-RULE = "built-in: the invitation itself stands for it"
-
 
 class Turn(Enum):
     """Whether an invitation waits for a copy of ours.

@@ -17,7 +17,10 @@ from syncd.core.fidelity import project
 from syncd.core.model import Status
 from syncd.core.recurrence import occurrence
 from syncd.core.state import (
+    GAVE_WAY,
     WHOLE,
+    WITHDRAWN,
+    Absence,
     Agreement,
     AppointmentId,
     ChannelName,
@@ -147,15 +150,27 @@ def is_left(each: Unpaired, place: Place, agreement: Agreement | None, *, begun:
     whatever UID its system gave it."""
     if agreement is None or (agreement.deleting is None and place in agreement.copies):
         return False
-    return each.waited or (not begun and _stood_beside(each, agreement))
+    return each.waited or (not begun and _stood_beside(each, place, agreement))
 
 
-def _stood_beside(each: Unpaired, agreement: Agreement) -> bool:
-    """Whether a copy was there before its appointment ended, although nobody saw it in time: a
-    duplicate has a UID of its own. So may what a phone puts back; but that is called the same."""
+def _stood_beside(each: Unpaired, place: Place, agreement: Agreement) -> bool:
+    """Whether a copy was there before we took away its original, although nobody saw it in time:
+    a duplicate has a UID of its own. So may what a phone puts back; but that is called the same.
+    """
     if slot_of(each) != WHOLE or not agreement.uids:
+        return False
+    if each.copy.uid is None or each.copy.uid in agreement.uids:
         return False
     if agreement.appointment.title.startswith(each.copy.reads.title):
         return False
-    ended = agreement.deleting is not None or agreement.appointment.status is Status.CANCELLED
-    return ended and each.copy.uid is not None and each.copy.uid not in agreement.uids
+    if agreement.deleting is not None or agreement.appointment.status is Status.CANCELLED:
+        return True
+    absence = agreement.absent.get(place)
+    return absence is not None and _may_precede(each.seen, absence)
+
+
+def _may_precede(seen: Seen, absence: Absence) -> bool:
+    """Whether what is seen may have been there before we took our copy from there: it was not
+    looked for since, so that it is nothing that came back later."""
+    taken = absence.reason in (WITHDRAWN, GAVE_WAY)
+    return taken and (seen.before is None or seen.before <= absence.since)

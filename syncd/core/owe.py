@@ -22,7 +22,6 @@ from syncd.core.channel import Channel, Direction, OnExit, Policy
 from syncd.core.claims import is_disputed
 from syncd.core.draft import Draft, agreed_path
 from syncd.core.fidelity import Fidelity, project
-from syncd.core.invitation import RULE as INVITED_RULE
 from syncd.core.model import Appointment, Status, Value
 from syncd.core.paths import Path, diff, get, patch
 from syncd.core.recurrence import ended, is_occurrence, occurrence
@@ -30,6 +29,7 @@ from syncd.core.safety import INVITED, LEFT
 from syncd.core.series import slot_start_utc
 from syncd.core.situation import Here
 from syncd.core.state import (
+    GAVE_WAY,
     WHOLE,
     WITHDRAWN,
     Absence,
@@ -143,8 +143,8 @@ class Owing:
         on record while our copy, or for a moment any, is absent."""
         place = (channel.name, WHOLE)
         if place not in self.draft.absent:
-            self.draft.absent[place] = Absence(self.draft.now, INVITED_RULE)
-            self.draft.records.append(Record(Kind.REPLACED, (), INVITED_RULE, channel.name))
+            self.draft.absent[place] = Absence(self.draft.now, GAVE_WAY)
+            self.draft.records.append(Record(Kind.REPLACED, (), GAVE_WAY, channel.name))
         self._remove(channel, places, INVITED)
 
     def _record_leaving(self, channel: Channel, place: Place) -> None:
@@ -338,7 +338,7 @@ class Owing:
         """An agreed absence ends: moved into the future, or its person is added anew."""
         draft, before = self.draft, self.draft.before
         for place, absence in list(draft.absent.items()):
-            if absence.reason == INVITED_RULE and place not in self.invited:
+            if absence.reason == GAVE_WAY and place not in self.invited:
                 del draft.absent[place]  # the invitation has come, or was taken back
         if before is None or not draft.absent:
             return

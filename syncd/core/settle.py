@@ -27,7 +27,6 @@ from syncd.core.decide import Court, Decision
 from syncd.core.draft import Draft, own_path
 from syncd.core.dropped import agreed_unseen, edits_of_dropped
 from syncd.core.existence import ENDED_RULE, STATUS, deletions, is_cancelling, judge, revive
-from syncd.core.invitation import RULE as INVITED_RULE
 from syncd.core.model import Status
 from syncd.core.orders import bring_back, brought_back, carry_out, ordered, overruled, restoring
 from syncd.core.owe import Owing, nothing_left
@@ -37,6 +36,7 @@ from syncd.core.recurrence import is_occurrence
 from syncd.core.series import follow_series, rekey_orphans, reslot_copies, slot_start_utc
 from syncd.core.situation import Here, Situation, situate
 from syncd.core.state import (
+    GAVE_WAY,
     WHOLE,
     Absence,
     Agreement,
@@ -120,7 +120,7 @@ def _record_replaced(draft: Draft, situation: Situation) -> None:
     before = draft.before.absent if draft.before is not None else {}
     for here in situation.heres.values():
         if here.replaced and here.place not in before:
-            draft.records.append(Record(Kind.REPLACED, (), INVITED_RULE, here.channel.name))
+            draft.records.append(Record(Kind.REPLACED, (), GAVE_WAY, here.channel.name))
 
 
 def _waits_for_sight(draft: Draft, moment: Moment) -> bool:

@@ -30,6 +30,9 @@ PERSON = "person:"
 WITHDRAWN = "withdrawn"
 """The reason of an absence of a copy that its channel no longer holds."""
 
+GAVE_WAY = "built-in: the invitation itself stands for it"
+"""The reason of an absence of a copy of ours whose place the vendor's own invitation takes."""
+
 
 @dataclass(frozen=True, slots=True)
 class Marker:

@@ -240,6 +240,22 @@ def test_an_invitation_that_somebody_duplicated_is_another_meeting() -> None:
     assert not made.history(Kind.REPLACED)
 
 
+def test_ours_was_duplicated_before_it_went() -> None:
+    """Invariant 2. Nobody saw the duplicate in time; it is no moved copy of what gave way."""
+    made = company()
+    (ours,) = made.remotes["cal2"].copies.values()
+    invite(made)
+    made.remotes["cal2"].before_write.append(
+        lambda: made.remotes["cal2"].put(
+            "dup", replace(ours.reads, title="另一个"), uid="dup@cal2", marker=ours.marker
+        )
+    )
+    made.run(5)
+    for name in made.remotes:
+        assert sorted(each.title for each in made.all_reads(name)) == ["另一个", MEETING.title]
+    assert set(kept(made)["cal2"]) == {"invitation", "dup"}
+
+
 def test_a_channel_that_is_only_read_keeps_both() -> None:
     """Nothing may be deleted there, and nothing is to be settled for it."""
     made = company()

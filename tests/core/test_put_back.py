@@ -57,6 +57,39 @@ def test_a_copy_that_has_left_is_put_back_and_says_something_else() -> None:
     assert (told.value, told.claims) == (VISIT.title, (("cal", "Müller fragt nach 报价"),))
 
 
+def test_what_stood_beside_a_copy_that_has_left_stays() -> None:
+    """Invariant 2. She duplicated it, and nobody saw that before it was handed over: the duplicate
+    has a UID and a title of its own, and is hers."""
+    own = Filter(FilterMode.OWN)
+    alice, bob = channel("cal", 1, person=ALICE, holds=own), channel("cal2", 2, person=BOB)
+    made = settled_world("crm", alice, bob, visit=replace(VISIT, owner=ALICE))
+    remote = made.remotes["cal"]
+    (copy,) = remote.copies.values()
+    remote.put("twin", replace(copy.reads, title="另一个"), marker=copy.marker, uid="twin@phone")
+    remote.unlisted = True
+    made.edit("crm", owner=BOB)
+    made.cycle()
+    assert set(remote.copies) == {"twin"}
+    remote.unlisted = False
+    made.run(5)
+    assert [each.title for each in made.all_reads("cal")] == ["另一个"]
+    assert {each.title: each.owner for each in made.all_reads("crm")} == {
+        VISIT.title: BOB,
+        "另一个": ALICE,
+    }
+
+
+def test_what_comes_after_it_has_left_did_not_stand_beside_it() -> None:
+    """Her phone puts it back under a UID of its own, edited, when it was seen that nothing is
+    there: it goes again, and what it said is on record."""
+    made, copy = _handed_over()
+    edited = replace(copy.reads, title="Müller fragt nach 报价")
+    made.remotes["cal"].put("phone", edited, marker=copy.marker, uid="phone@vendor")
+    made.run()
+    assert count(made) == {"crm": 1, "cal": 0, "cal2": 1}
+    assert len(made.history(Kind.PUT_BACK)) == 1
+
+
 def test_an_invitation_to_what_has_left_stays() -> None:
     """The customer invites her after all, by an address that nobody knows: that is no old copy."""
     made, copy = _handed_over()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.world.company import Company
-from tests.world.plays import FIVE, two
+from tests.world.plays import ALICE, BOB, FIVE, company_of, two
 from tests.world.steps import Act, Cycle, Pass, Restart, Step, Weather
 
 RESTORED: dict[str, tuple[Company, list[Step]]] = {
@@ -29,6 +29,14 @@ RESTORED: dict[str, tuple[Company, list[Step]]] = {
             *(Act("visit", "crm", "t2", 2), Cycle(), Act("retitle", "cal1", "t2", 15)),
             *(Weather("cal1", "locked", True), Cycle(), Weather("cal1", "locked", False)),
             *(Cycle(), Act("retitle", "crm", "t2", 31), Act("delete", "cal1", "t2", 35)),
+        ],
+    ),
+    "what is duplicated in a calendar that is locked is handed over before anybody looks": (
+        company_of(2, (0, ALICE), (4, BOB)),
+        [
+            *(Act("visit", "crm", "t1", 1, ALICE), Cycle(), Weather("cal1", "locked", True)),
+            *(Act("duplicate", "cal1", "t1", 6, "t6"), Cycle()),
+            *(Act("hand over", "crm", "t1", 26, BOB), Weather("cal1", "locked", False)),
         ],
     ),
 }
