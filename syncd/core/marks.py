@@ -147,8 +147,11 @@ def is_duplicate(each: Unpaired, stone: Tombstone) -> bool:
 def is_left(each: Unpaired, place: Place, agreement: Agreement | None, *, begun: bool) -> bool:
     """Whether a person duplicated a copy that we have taken from this ``place`` since, and this is
     the duplicate. ``begun``: a write there has no confirmation yet: what it may have made is ours,
-    whatever UID its system gave it."""
+    whatever UID its system gave it. What bears the UID alone is no duplicate, but stood there of
+    itself: an invitation that waited for ours to go."""
     if agreement is None or (agreement.deleting is None and place in agreement.copies):
+        return False
+    if each.copy.marker is None and each.copy.uid in agreement.uids:
         return False
     return each.waited or (not begun and _stood_beside(each, place, agreement))
 

@@ -240,6 +240,21 @@ def test_an_invitation_that_somebody_duplicated_is_another_meeting() -> None:
     assert not made.history(Kind.REPLACED)
 
 
+def test_it_comes_twice() -> None:
+    """Invariant 3. A server doubled it, both waited for ours to go: one stands for the meeting, the
+    other, of which nobody can tell whether it may go, waits for a person and has no record."""
+    made = company()
+    invite(made)
+    invite(made, key="invitation 2")
+    for _ in range(4):
+        made.cycle()
+    assert {name: len(keys) for name, keys in kept(made).items()} == {"crm": 1, "cal": 1, "cal2": 2}
+    assert len(made.agreements) == 1
+    assert [(doubt.key, doubt.candidates) for doubt in made.doubts] == [
+        ("invitation 2", (made.only,))
+    ]
+
+
 def test_ours_was_duplicated_before_it_went() -> None:
     """Invariant 2. Nobody saw the duplicate in time; it is no moved copy of what gave way."""
     made = company()

@@ -253,10 +253,14 @@ def _cancel(step: Act, desk: Desk, key: Key, system: Remote, oracle: Oracle) -> 
 
 def _arrive(step: Act, desk: Desk, key: Key, system: Remote, oracle: Oracle) -> None:
     """The vendor's own invitation to what is only a copy here, made from a meeting of another
-    calendar, and not touched by other programs."""
+    calendar, and not touched by other programs. It comes once: for a UID that is known, iTIP
+    has changes only (RFC 5546, 2.1.5)."""
     held = {name: str(value) for name, value in system.foreign(key).items()}
     ours = "marker" in held and not held["uid"].endswith(f"@{desk.name}")
-    if desk.name == CRM or slot_of(system, key) or not ours or "invited" in held:
+    if desk.name == CRM or slot_of(system, key) or not ours:
+        return
+    others = map(system.foreign, system.items)
+    if any("invited" in each and each["uid"] == held["uid"] for each in others):
         return
     if isinstance(system, MemorySystem) and not any(name.startswith("x-") for name in held):
         system.vendor_invites(key, over=step.n % 3 == 0)
