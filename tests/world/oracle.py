@@ -84,6 +84,7 @@ class Oracle:
     plants: list[Plant] = field(default_factory=list)
     heirs: dict[Token, dict[str, Token]] = field(default_factory=dict)
     excused: set[tuple[str, Token]] = field(default_factory=set)
+    lost: set[int] = field(default_factory=set)
     records: list[tuple[AppointmentId, Record]] = field(default_factory=list)
     calm: list[bool] = field(default_factory=list)
     listed: list[frozenset[str]] = field(default_factory=list)
@@ -132,6 +133,19 @@ class Oracle:
             if edit.token == token and not self.is_superseded(edit)
         )
         self._end(token, channel, key, contested=unseen or self._is_untold(channel, key))
+
+    def thinned(self, channel: str, token: Token, shown: Appointment, other: Appointment) -> None:
+        """One of two items that stood for the whole appointment was deleted where it read as
+        ``shown``; ``other`` is still there, so that nothing has ended. What only the deleted one
+        showed, and no undisturbed look had seen, went with it."""
+        self.lost |= {
+            edit.number
+            for edit in self.edits
+            if (edit.token, edit.channel) == (token, channel)
+            and not self._was_seen(channel, range(edit.look, len(self.calm)))
+            and self.agree(edit, value_in(shown, "", edit.path), channel)
+            and not self.agree(edit, value_in(other, "", edit.path), channel)
+        }
 
     def put_back(self, token: Token) -> None:
         """A deleted item came back: whether it lives is for the rules."""
@@ -206,7 +220,7 @@ class Oracle:
         """Whether somebody later changed the same value there, or elsewhere having seen it."""
         later = [e for e in self.edits[edit.number + 1 :] if e.token == edit.token]
         slot = edit.path[1] if edit.path[0] == "overrides" else ""
-        if self.stands_for(edit.token, slot) != edit.token:
+        if edit.number in self.lost or self.stands_for(edit.token, slot) != edit.token:
             return True
         if slot and any(e.path == ("overrides", slot, DELETED) for e in later):
             return True

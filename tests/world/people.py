@@ -238,9 +238,24 @@ def _delete(step: Act, desk: Desk, key: Key, system: Remote, oracle: Oracle) -> 
     if slot_of(system, key):
         _drop_occurrence(step, desk, key, system, oracle)
         return
-    shown = system.reads(key)
+    shown, other = system.reads(key), _beside(system, key)
     system.person_delete(key)
-    oracle.ended(desk.name, step.token, key, shown)
+    if other is None:
+        oracle.ended(desk.name, step.token, key, shown)
+    else:
+        oracle.thinned(desk.name, step.token, shown, other)
+
+
+def _beside(system: Remote, key: Key) -> Appointment | None:
+    """What stands for the same meeting in the same calendar, where one of the two is the vendor's
+    invitation and the other what had been copied before it came; unless that one is cancelled."""
+    own = system.foreign(key)
+    for other in system.items:
+        theirs, held = system.foreign(other), system.reads(other)
+        pair = other != key and theirs.get("uid") == own.get("uid")
+        if pair and ("invited" in own) != ("invited" in theirs) and not slot_of(system, other):
+            return held if held.status is not Status.CANCELLED else None
+    return None
 
 
 def _cancel(step: Act, desk: Desk, key: Key, system: Remote, oracle: Oracle) -> None:

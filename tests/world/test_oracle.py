@@ -128,3 +128,24 @@ def test_an_edit_goes_with_its_copy_unless_its_channel_was_listed_between(
     oracle.looked(calm=True, listed=listed)
     oracle.ended("cal1", "t1", "k1", after)
     assert [oracle.is_superseded(edit) for edit in oracle.edits] == [lost]
+
+
+@pytest.mark.parametrize(
+    ("looks", "other", "lost"),
+    [((), "t1", True), (("cal1",), "t1", False), (("crm",), "t1", True), ((), "t1 改", False)],
+    ids=["unseen", "seen", "another was listed", "on both"],
+)
+def test_one_of_two_items_of_a_meeting_ends_nothing_and_takes_what_nobody_saw(
+    looks: tuple[str, ...], other: str, lost: bool
+) -> None:
+    oracle = Oracle(COMPANY)
+    oracle.born("t1", "crm", "visit")
+    day = START.replace(tzinfo=None)
+    before = Appointment(Timed(day, day, "UTC"), title="t1")
+    after = replace(before, title="t1 改")
+    oracle.edited("cal1", "t1", "", before, after)
+    for listed in looks:
+        oracle.looked(calm=True, listed=[listed])
+    oracle.thinned("cal1", "t1", after, replace(before, title=other))
+    assert oracle.endings == []
+    assert [oracle.is_superseded(edit) for edit in oracle.edits] == [lost]
