@@ -14,6 +14,7 @@ from typing import Any, Protocol, runtime_checkable
 from syncd.core.fidelity import Fidelity
 from syncd.core.model import Appointment
 from syncd.core.state import Copy, Key, Marker, Version
+from syncd.core.taken import Taken
 
 GROUP = "syncd.connectors"
 """The entry-point group; each entry is an object that satisfies :class:`Plugin`."""
@@ -24,10 +25,10 @@ class Manifest:
     """What a kind of system can do, declared in the connector's ``manifest.toml``.
 
     ``role``: the role of its systems unless configured. ``cursors``: it answers from a cursor.
-    ``versions``: writes are guarded by a version. ``marker_search``: it has ``find``.
-    ``recurrence``: it holds series itself. ``concurrency``: requests at once to one system.
-    ``batch``: most keys in one ``fetch`` request. ``options``: the keys its part of the
-    configuration may have, with one line of help each; ``required`` of them must be there.
+    ``versions``: writes are guarded by a version. ``marker_search``: it has ``find``;
+    ``free_busy``: ``busy``. ``recurrence``: it holds series itself. ``concurrency``: requests at
+    once to one system. ``batch``: most keys a ``fetch`` request. ``options``: the keys its part
+    of the configuration may have, with one line of help each; ``required`` of them must be there.
     ``collections``: a channel names a calendar (else the system has only one collection).
     ``client_keys``: creates are idempotent by a name that we choose; else, after a doubt, the
     marker is searched before each create.
@@ -39,6 +40,7 @@ class Manifest:
     versions: bool
     recurrence: bool
     marker_search: bool = False
+    free_busy: bool = False
     collections: bool = True
     client_keys: bool = True
     concurrency: int = 8
@@ -264,6 +266,16 @@ class Finds(Protocol):
 
 
 @runtime_checkable
+class TellsBusy(Protocol):
+    """A connector whose system tells when a collection is taken, without telling by what."""
+
+    def busy(self, span: Window) -> tuple[Taken, ...]:
+        """When it is taken in ``span``, cut at its ends, sorted. Raises as ``observe``, and
+        ``Rejected`` if the system has no answer for this collection."""
+        ...
+
+
+@runtime_checkable
 class Counts(Protocol):
     """A connector that counts what it costs."""
 
@@ -288,8 +300,7 @@ class Expires(Protocol):
 class Watch:
     """A vendor's promise to tell us of changes: a Google channel, a Graph subscription.
 
-    ``id`` is what its notifications name, ``resource`` what the vendor calls the watched thing
-    (opaque), ``expires`` aware UTC.
+    ``id``: what its notifications name. ``resource``: the watched thing (opaque). ``expires``: UTC.
     """
 
     id: str
@@ -317,10 +328,8 @@ class Watches(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """A request that reached the daemon's door for one system. Anybody may have sent it.
-
-    ``headers``: by lower-case name.
-    """
+    """A request that reached the daemon's door for one system. Anybody may have sent it. The names
+    of its headers are in lower case."""
 
     method: str
     query: Mapping[str, str]

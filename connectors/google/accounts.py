@@ -13,6 +13,7 @@ import threading
 import weakref
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from syncd.core.quota import Quota
@@ -25,6 +26,11 @@ if TYPE_CHECKING:
 
 SCOPE = "https://www.googleapis.com/auth/calendar.events"
 """The least that reads, writes and watches events; it reaches no settings and no sharing."""
+
+FREE_BUSY = "https://www.googleapis.com/auth/calendar.events.freebusy"
+"""The least that answers ``freebusy.query`` also for rooms and shared calendars:
+``calendar.events`` is not among its scopes (discovery document, revision 20261030). A service
+account asks for it only then, so that a delegation without it does for everything else."""
 
 MINUTE = 60.0
 
@@ -53,31 +59,21 @@ class SignIn:
         return self.subject
 
 
-class Account:
-    """One person's credentials, connections and quotas, shared by all connectors that act as it."""
+class Signer:
+    """Tokens for one scope of one sign-in, shared by threads. A consent has one for all scopes."""
 
-    def __init__(self, sign_in: SignIn, project: Project) -> None:
-        from connectors.google.transport import Connections
-
-        self.sign_in, self.project = sign_in, project
-        self.connections: Connections = Connections(sign_in.timeout, sign_in.ca_file)
-        self.quota = Quota(sign_in.user_quota, MINUTE, threading.Lock())
-        self._info = sign_in.info
-        self._credentials = credentials_of(sign_in)
+    def __init__(self, sign_in: SignIn, scope: str) -> None:
+        self._sign_in, self._scope, self._info = sign_in, scope, sign_in.info
+        self._credentials = credentials_of(sign_in, scope)
         self._lock = threading.Lock()
 
     def __repr__(self) -> str:
-        return "Account(…)"
+        return "Signer(…)"
 
     @property
     def delegated(self) -> bool:
         """Whether a service account acts as somebody."""
-        return self.sign_in.delegated
-
-    @property
-    def quotas(self) -> tuple[Quota, Quota]:
-        """Those that each request counts against, the narrower first."""
-        return self.quota, self.project.quota
+        return self._sign_in.delegated
 
     def sign(self, request: Request, headers: dict[str, str]) -> None:
         """Put a valid token into ``headers``; one thread renews it for all.
@@ -95,17 +91,45 @@ class Account:
         try:
             self._credentials.refresh(request)
         except RefreshError:
-            info = self.sign_in.again() if self.sign_in.again is not None else self._info
+            info = self._sign_in.again() if self._sign_in.again is not None else self._info
             if info == self._info:
                 raise
             self._info = info
-            self._credentials = credentials_of(replace(self.sign_in, info=info))
+            self._credentials = credentials_of(replace(self._sign_in, info=info), self._scope)
             self._credentials.refresh(request)
 
-    def forget_token(self) -> None:
+    def forget(self) -> None:
         """The token was refused: get another one before the next request."""
         with self._lock:
             self._credentials.token = None
+
+
+class Account:
+    """One person's credentials, connections and quotas, shared by all connectors that act as it.
+
+    ``events`` signs what concerns events.
+    """
+
+    def __init__(self, sign_in: SignIn, project: Project) -> None:
+        from connectors.google.transport import Connections
+
+        self.sign_in, self.project = sign_in, project
+        self.connections: Connections = Connections(sign_in.timeout, sign_in.ca_file)
+        self.quota = Quota(sign_in.user_quota, MINUTE, threading.Lock())
+        self.events = Signer(sign_in, SCOPE)
+
+    def __repr__(self) -> str:
+        return "Account(…)"
+
+    @cached_property
+    def free_busy(self) -> Signer:
+        """Signs look-ups of when calendars are taken."""
+        return Signer(self.sign_in, FREE_BUSY) if self.sign_in.delegated else self.events
+
+    @property
+    def quotas(self) -> tuple[Quota, Quota]:
+        """Those that each request counts against, the narrower first."""
+        return self.quota, self.project.quota
 
 
 @dataclass(slots=True, weakref_slot=True)
@@ -115,14 +139,14 @@ class Project:
     quota: Quota
 
 
-def credentials_of(sign_in: SignIn) -> Any:
-    """google-auth's credentials. Raises :class:`~syncd.errors.ConfigError`."""
+def credentials_of(sign_in: SignIn, scope: str) -> Any:
+    """google-auth's credentials for a scope. Raises :class:`~syncd.errors.ConfigError`."""
     try:
         if sign_in.delegated:
             from google.oauth2 import service_account
 
             return service_account.Credentials.from_service_account_info(  # type: ignore[no-untyped-call]  # not typed there
-                sign_in.info, scopes=[SCOPE], subject=sign_in.subject
+                sign_in.info, scopes=[scope], subject=sign_in.subject
             )
         from google.oauth2.credentials import Credentials
 

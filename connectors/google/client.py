@@ -14,9 +14,9 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import Any
 
-from connectors.google.accounts import Account
+from connectors.google.accounts import Account, Signer
 from connectors.google.errors import LONG_WAIT, Refusal, error_of, refusal
-from connectors.google.transport import Answer, Sent, exchange, retry_after
+from connectors.google.transport import Answer, Asked, Sent, exchange, retry_after
 from connectors.google.wire import Event
 from syncd.core.quota import wait_turn
 from syncd.errors import CursorExpired, Unavailable
@@ -58,23 +58,32 @@ class Client:
         """The requests so far, without those for tokens."""
         return self._sent.value
 
-    def call(self, build: Build, *, guard: str = "") -> tuple[Event, Answer]:
-        """The answer to one request, parsed. ``guard``: the ETag it is based on.
+    def call(
+        self, build: Build, *, guard: str = "", signer: Signer | None = None, reads: bool = False
+    ) -> tuple[Event, Answer]:
+        """The answer to one request, parsed. ``guard``: the ETag it is based on. ``signer``: if it
+        needs another scope than events do. ``reads``: it changes nothing, though it is no GET.
 
         Raises :class:`Refused`, ``Unavailable``, ``Unauthorized``.
         """
+        signer = signer or self.account.events
         request = build(self._service)
         headers = {key.lower(): value for key, value in request.headers.items()}
         headers = {k: v for k, v in headers.items() if k in ("accept", "content-type")}
         if guard:
             headers["if-match"] = guard
-        answer = self._send(request.method, request.uri, request.body, headers)
+        writes = request.method != "GET" and not reads
+
+        def send() -> Answer:
+            return self._send(signer, request, headers, writes=writes)
+
+        answer = send()
         if answer.status == 401:  # a token may end before its time: once more with a new one
-            self.account.forget_token()
-            answer = self._send(request.method, request.uri, request.body, headers)
+            signer.forget()
+            answer = send()
         if not 200 <= answer.status < 300:
             raise Refused(self._refusal(answer))
-        return self._parsed(answer, writes=request.method != "GET"), answer
+        return self._parsed(answer, writes=writes), answer
 
     def pages(self, what: str, **parameters: Any) -> Iterator[Event]:
         """The pages of a list of events; ``what`` it is, for messages.
@@ -106,14 +115,17 @@ class Client:
         """Close the idle connections of the account; another connector opens its own again."""
         self.account.connections.close()
 
-    def _send(self, method: str, url: str, body: str | None, headers: dict[str, str]) -> Answer:
+    def _send(
+        self, signer: Signer, request: Any, headers: dict[str, str], *, writes: bool
+    ) -> Answer:
         account = self.account
         wait = wait_turn(account.quotas, time.monotonic, time.sleep, PATIENCE)
         if wait > 0:
             everybody = account.project.quota.reserve(time.monotonic(), -1.0) > PATIENCE
             message = "Google's quota for now is used up"
             raise Unavailable(message, retry_after=wait, lone=not everybody)
-        return exchange(account.connections, account, method, url, body, headers, self._sent.add)
+        asked = Asked(request.method, request.uri, request.body, headers, writes)
+        return exchange(account.connections, signer, asked, self._sent.add)
 
     def _refusal(self, answer: Answer) -> Refusal:
         refused = refusal(answer.status, answer.body, retry_after(answer.headers, time.time()))
@@ -165,6 +177,7 @@ class Service:
             client_options={"api_endpoint": endpoint},
         )
         self._events, self._channels = made.events(), made.channels()
+        self._free_busy = made.freebusy()
 
     def events(self) -> Any:
         """Methods on events."""
@@ -173,6 +186,10 @@ class Service:
     def channels(self) -> Any:
         """Methods on notification channels."""
         return self._channels
+
+    def free_busy(self) -> Any:
+        """Methods that tell when calendars are taken."""
+        return self._free_busy
 
 
 _services: dict[str, Service] = {}

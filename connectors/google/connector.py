@@ -9,6 +9,7 @@ from email.utils import parsedate_to_datetime
 
 from connectors.google.accounts import Account
 from connectors.google.client import Client, Refused
+from connectors.google.free_busy import busy
 from connectors.google.observing import Reader, refuse_blind
 from connectors.google.saving import Saver
 from connectors.google.translate import fidelity_of, read
@@ -19,6 +20,7 @@ from syncd.connector import Fetched, Health, Identity, Snapshot, Watch, Window, 
 from syncd.core.fidelity import Fidelity
 from syncd.core.model import Appointment
 from syncd.core.state import Copy, Key, Marker, Version
+from syncd.core.taken import Taken
 from syncd.errors import ConnectorError, Rejected
 
 _WRITES = frozenset({"owner", "writer"})
@@ -35,7 +37,7 @@ class Settings:
 
 
 class GoogleConnector:
-    """One calendar. Satisfies ``Connector``, ``Finds``, ``Counts`` and ``Watches``."""
+    """One calendar. Satisfies ``Connector``, ``Finds``, ``TellsBusy``, ``Counts``, ``Watches``."""
 
     def __init__(self, account: Account, settings: Settings) -> None:
         self._account, self._settings = account, settings
@@ -68,6 +70,10 @@ class GoogleConnector:
     def find(self, marker: Marker) -> tuple[Copy, ...]:
         """The copies that carry ``marker``."""
         return self._reader.find(marker)
+
+    def busy(self, span: Window) -> tuple[Taken, ...]:
+        """When the calendar is taken; events that meet or overlap are one span."""
+        return busy(self._client, span)
 
     def create(self, identity: Identity, content: Appointment) -> Written:
         """A new event with an id made of the marker, so that it is made once."""

@@ -21,7 +21,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
-from connectors.google.accounts import SCOPE
+from connectors.google.accounts import FREE_BUSY, SCOPE
 from connectors.google.options import file_of, number, secret_table, text, wrong
 from connectors.google.tokens import keep
 from connectors.google.transport import Connections, post_form
@@ -35,7 +35,7 @@ PATIENCE = 600.0
 _NOWHERE = "http://127.0.0.1:47823/"
 """Where a browser on another machine is sent; nobody needs to listen there."""
 
-_SCOPES = f"openid email {SCOPE}"
+_SCOPES = f"openid email {SCOPE} {FREE_BUSY}"
 _DONE = "Signed in. This window can be closed. / 登录成功，可以关闭此窗口。"
 
 

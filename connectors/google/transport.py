@@ -45,6 +45,17 @@ class Answer:
     body: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A request. ``writes``: whether it may change something at Google."""
+
+    method: str
+    url: str
+    body: str | None
+    headers: Mapping[str, str]
+    writes: bool
+
+
 @dataclass(slots=True)
 class Connections:
     """The idle connections of one account; each has a socket, and is used by one at a time."""
@@ -105,16 +116,13 @@ class Sent:
 def exchange(
     connections: Connections,
     sign: Sign,
-    method: str,
-    url: str,
-    body: str | None,
-    headers: Mapping[str, str],
+    asked: Asked,
     sent: Callable[[], None],
 ) -> Answer:
     """One request, signed. Raises :class:`~syncd.errors.Unavailable` if no answer comes
     (``maybe_applied`` for a write that left), ``Unauthorized`` if the sign-in is refused."""
     taken = connections.take()
-    writes, left = method != "GET", False
+    left = False
 
     def leaves() -> None:
         nonlocal left
@@ -122,12 +130,12 @@ def exchange(
         sent()
 
     try:
-        kind = _connection_type(url, connections.ca_file)
-        signed = {"user-agent": _USER_AGENT, "accept-encoding": "gzip", **headers}
+        kind = _connection_type(asked.url, connections.ca_file)
+        signed = {"user-agent": _USER_AGENT, "accept-encoding": "gzip", **asked.headers}
         sign.sign(_AuthRequest(taken, connections.ca_file), signed)
         with _telling(leaves):
             response, content = taken.request(
-                url, method, body=body, headers=signed, connection_type=kind
+                asked.url, asked.method, body=asked.body, headers=signed, connection_type=kind
             )
     except auth_errors.GoogleAuthError as error:
         taken.close()
@@ -136,7 +144,7 @@ def exchange(
         # Closed: else a late answer would be read as that of the next request.
         taken.close()
         fault = type(error).__name__
-        doubt = writes and left
+        doubt = asked.writes and left
         raise Unavailable(f"Google does not answer: {fault}", maybe_applied=doubt) from None
     connections.give_back(taken)
     return Answer(response.status, {k.lower(): v for k, v in response.items()}, content)

@@ -107,10 +107,19 @@ def test_every_error_is_documented() -> None:
 
 
 def test_every_verb_is_documented() -> None:
-    from syncd.connector import Connector, Counts, Expires, Finds, Receives, SignsIn, Watches
+    from syncd.connector import (
+        Connector,
+        Counts,
+        Expires,
+        Finds,
+        Receives,
+        SignsIn,
+        TellsBusy,
+        Watches,
+    )
 
     told = page("docs/writing-connectors.md").section("The verbs")
-    for port in (Connector, Counts, Expires, Finds, Watches, Receives, SignsIn):
+    for port in (Connector, Counts, Expires, Finds, TellsBusy, Watches, Receives, SignsIn):
         for verb in vars(port):
             if not verb.startswith("_") and verb != "close":
                 assert f"`{verb}" in told, verb

@@ -71,7 +71,7 @@ def test_skips_are_named_after_checks(folder: Path) -> None:
     """A skip that no check of the suite is called by would hide a typing error."""
     suite = "".join(
         (ROOT / "tests" / "conformance" / name).read_text("utf-8")
-        for name in ("observing.py", "writing.py", "translating.py")
+        for name in ("observing.py", "writing.py", "translating.py", "looking_up.py")
     )
     written = tomllib.loads((folder / "manifest.toml").read_text("utf-8"))
     for name in written.get("skips", {}):

@@ -5,6 +5,7 @@ import pytest
 from tests.postgres import postgres_server, postgres_url
 
 pytest.register_assert_rewrite(
+    "tests.conformance.looking_up",
     "tests.conformance.observing",
     "tests.conformance.translating",
     "tests.conformance.writing",

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import pytest
 
+from tests.conformance.looking_up import LookingUp
 from tests.conformance.observing import Observing
 from tests.conformance.translating import Translating
 from tests.conformance.world import World
 from tests.conformance.writing import Writing
 
 
-class Suite(Observing, Writing, Translating):
+class Suite(Observing, Writing, Translating, LookingUp):
     """Every check; ``manifest.skips`` and ``World.lacks`` name those (without ``test_``) that do
     not apply, with the reason."""
 

@@ -16,6 +16,7 @@ import pytest
 from dateutil.rrule import rrulestr
 
 from connectors.google.fake import FakeGoogle
+from connectors.google.fake.tokens import EVENTS
 from tests.google.connecting import ALICE, BOB, GROUP, at
 
 TIMES = {
@@ -28,7 +29,7 @@ class Phone:
     """A client of somebody's own."""
 
     def __init__(self, fake: FakeGoogle, user: str = ALICE, calendar: str = "primary") -> None:
-        self._token = fake.tokens._issue(user)["access_token"]
+        self._token = fake.tokens._issue(user, EVENTS)["access_token"]
         self._url = f"{fake.endpoint}calendars/{calendar}/events"
 
     def ask(

@@ -28,7 +28,8 @@ __all__ = ["FakeGoogle", "Fault", "Habits", "Person", "google_error"]
 
 class FakeGoogle:
     """The server. ``requests``: how often each method was called. ``latency``: seconds before
-    each answer. ``most_at_once``: the most requests that were under way together."""
+    each answer. ``most_at_once``: the most requests that were under way together. ``busy_faults``:
+    by calendar, the reason that freebusy.query gives instead of its times."""
 
     def __init__(self, tls: ssl.SSLContext | None = None) -> None:
         self._tls = tls
@@ -37,6 +38,7 @@ class FakeGoogle:
         self.calendars.told = self.channels.changed
         self.limits = Limits(user=1_000_000, project=1_000_000)
         self.faults: list[Fault] = []
+        self.busy_faults: dict[str, str] = {}
         self.requests: Counter[str] = Counter()
         self.headers: list[Mapping[str, str]] = []
         self.statuses: dict[int, int] = {}

@@ -35,11 +35,13 @@ class ApiError(Exception):
 
 @dataclass(frozen=True)
 class Call:
-    """A request that the document allows: its method's id, parameters by their types, body."""
+    """A request that the document allows: its method's id, parameters by their types, body, and
+    the scopes of which one is needed."""
 
     id: str
     parameters: Mapping[str, Any]
     body: Mapping[str, Any] | None
+    scopes: frozenset[str]
 
 
 @cache
@@ -68,7 +70,8 @@ def parsed(
         match = pattern.fullmatch(path)
         if verb == http_method and match:
             parameters = _parameters(method, match.groupdict(), query)
-            return Call(method["id"], parameters, _body(method, body, kind))
+            scopes = frozenset(method["scopes"])
+            return Call(method["id"], parameters, _body(method, body, kind), scopes)
     raise ApiError(404, "notFound", f"no method for {http_method} {path}")
 
 

@@ -19,6 +19,7 @@ from urllib.parse import parse_qs, urlsplit
 from connectors.google.fake import tokens
 from connectors.google.fake.calendars import shown
 from connectors.google.fake.discovery import ApiError, Call, parsed
+from connectors.google.fake.free_busy import FreeBusy
 
 if TYPE_CHECKING:
     from connectors.google.fake import FakeGoogle
@@ -128,7 +129,7 @@ class Handler(BaseHTTPRequestHandler):
             call = parsed(self.command, path, parse_qs(query, keep_blank_values=True), body, kind)
             name = call.id.removeprefix("calendar.")
             self.fake.count(name, dict(self.headers.items()))
-            user = self._user()
+            user = self._user(call)
             self.fake.limits.check(user)
             fault = self._fault(name, path, after=False)
             if fault is not None:
@@ -145,10 +146,13 @@ class Handler(BaseHTTPRequestHandler):
             return 204, {}, b""
         return 200, {"Content-Type": "application/json"}, json.dumps(answer).encode()
 
-    def _user(self) -> str:
-        user = self.fake.tokens.user_of(self.headers.get("Authorization", ""))
+    def _user(self, call: Call) -> str:
+        header = self.headers.get("Authorization", "")
+        user = self.fake.tokens.user_of(header)
         if user is None:
             raise ApiError(401, "authError", "Invalid Credentials")
+        if not self.fake.tokens.scopes_of(header) & call.scopes:
+            raise ApiError(403, "insufficientPermissions", "Insufficient Permission")
         return user
 
     def _fault(self, name: str, path: str, *, after: bool) -> Reply | None:
@@ -167,6 +171,9 @@ class Handler(BaseHTTPRequestHandler):
         if name == "channels.stop":
             self.fake.channels.stop(body)
             return None
+        if name == "freebusy.query":
+            faults = self.fake.busy_faults
+            return FreeBusy(calendars, self.fake.lists, faults).answer(body, user)
         id = given.get("calendarId", "")
         if name == "events.list":
             return self.fake.lists.answer(calendars.calendar(id, user), user, given)

@@ -22,6 +22,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
 AUDIENCE = "https://oauth2.googleapis.com/token"
+EVENTS = "https://www.googleapis.com/auth/calendar.events"
+FREE_BUSY = "https://www.googleapis.com/auth/calendar.events.freebusy"
 _JWT = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 CLIENT_ID = "77.apps.googleusercontent.com"
 CLIENT_SECRET = "GOCSPX-geheim-Wort-77"  # noqa: S105  # of the fake
@@ -48,16 +50,16 @@ def _key(_name: str) -> rsa.RSAPrivateKey:
 
 @dataclass
 class Tokens:
-    """Who may sign in, and what was given out. ``lifetime``: seconds of an access token."""
+    """Who may sign in, and what was given out. ``lifetime``: seconds of an access token.
+    ``unticked``: scopes that a person who consents does not grant."""
 
     users: set[str] = field(default_factory=set)
-    delegated: set[str] = field(
-        default_factory=lambda: {"https://www.googleapis.com/auth/calendar.events"}
-    )
+    delegated: set[str] = field(default_factory=lambda: {EVENTS, FREE_BUSY})
     lifetime: int = 3600
     consenting: str = ""
-    issued: dict[str, tuple[str, float]] = field(default_factory=dict)
-    refresh: dict[str, str] = field(default_factory=dict)
+    unticked: set[str] = field(default_factory=set)
+    issued: dict[str, tuple[str, float, frozenset[str]]] = field(default_factory=dict)
+    refresh: dict[str, tuple[str, str]] = field(default_factory=dict)
     codes: dict[str, dict[str, str]] = field(default_factory=dict)
     answered: int = 0
     account: str = "syncd@project-77.iam.gserviceaccount.com"
@@ -98,31 +100,36 @@ class Tokens:
 
     def user_of(self, header: str) -> str | None:
         """Whose the token in an Authorization header is; ``None`` if it is none (any more)."""
-        user, until = self.issued.get(header.removeprefix("Bearer "), ("", 0.0))
+        user, until, _ = self.issued.get(header.removeprefix("Bearer "), ("", 0.0, None))
         return user if user and time.time() < until else None
+
+    def scopes_of(self, header: str) -> frozenset[str]:
+        """What the token in an Authorization header is good for."""
+        return self.issued[header.removeprefix("Bearer ")][2]
 
     def token(self, form: dict[str, str]) -> dict[str, Any]:
         """The token endpoint. Raises :class:`Refused`."""
         self.answered += 1
         kind = form.get("grant_type")
         if kind == _JWT:
-            return self._issue(self._subject(form.get("assertion", "")))
+            return self._issue(*self._subject(form.get("assertion", "")))
         if kind == "refresh_token":
             self._check_client(form)
-            user = self.refresh.get(form.get("refresh_token", ""))
-            if user is None or user not in self.users:
+            user, scope = self.refresh.get(form.get("refresh_token", ""), ("", ""))
+            if user not in self.users:
                 raise Refused("invalid_grant", "Token has been expired or revoked.")
-            return self._issue(user)
+            return self._issue(user, scope)
         if kind == "authorization_code":
             return self._exchange(form)
         raise Refused("unsupported_grant_type", "Invalid grant_type")
 
-    def _issue(self, user: str) -> dict[str, Any]:
+    def _issue(self, user: str, scope: str) -> dict[str, Any]:
         token = f"ya29.{secrets.token_urlsafe(20)}"
-        self.issued[token] = (user, time.time() + self.lifetime)
+        self.issued[token] = (user, time.time() + self.lifetime, frozenset(scope.split()))
         return {"access_token": token, "expires_in": self.lifetime, "token_type": "Bearer"}
 
-    def _subject(self, assertion: str) -> str:
+    def _subject(self, assertion: str) -> tuple[str, str]:
+        """Whom an assertion names, and for which scope."""
         try:
             signed, _, signature = assertion.rpartition(".")
             claims = json.loads(_decoded(signed.split(".")[1]))
@@ -145,10 +152,12 @@ class Tokens:
         subject = str(claims.get("sub", ""))
         if subject not in self.users:
             raise Refused("invalid_grant", "Invalid email or User ID")
-        return subject
+        return subject, str(claims["scope"])
 
     def authorize(self, query: dict[str, str]) -> str:
         """The address to which a person who consents is sent back. Raises :class:`Refused`."""
+        if not query.get("scope"):
+            raise Refused("invalid_request", "Missing required parameter: scope")
         if query.get("client_id") != CLIENT_ID or query.get("response_type") != "code":
             raise Refused("invalid_client", "The OAuth client was not found.")
         if query.get("code_challenge_method") != "S256" or not query.get("code_challenge"):
@@ -170,15 +179,16 @@ class Tokens:
         if asked["redirect_uri"] != form.get("redirect_uri"):
             raise Refused("redirect_uri_mismatch", "another address than before")
         user = self.consenting
-        answer = self._issue(user)
+        scope = " ".join(each for each in asked["scope"].split() if each not in self.unticked)
+        answer = self._issue(user, scope)
         if asked.get("access_type") == "offline":
             answer["refresh_token"] = f"1//{secrets.token_urlsafe(20)}"
-            self.refresh[answer["refresh_token"]] = user
+            self.refresh[answer["refresh_token"]] = user, scope
         if "openid" in asked.get("scope", "").split():
             claims = {"email": user, "email_verified": True, "aud": CLIENT_ID}
             packed = base64.urlsafe_b64encode(json.dumps(claims).encode()).decode().rstrip("=")
             answer["id_token"] = f"e30.{packed}.c2ln"
-        return answer | {"scope": asked.get("scope", "")}
+        return answer | {"scope": scope}
 
     def _check_client(self, form: dict[str, str]) -> None:
         if (form.get("client_id"), form.get("client_secret")) != (CLIENT_ID, CLIENT_SECRET):
