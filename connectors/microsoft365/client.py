@@ -214,6 +214,11 @@ class Calls:
         results = self._mailbox.ask_all(asks, self._count.up)
         return [each if isinstance(each, ConnectorError) else answer_of(each) for each in results]
 
+    def look_up(self, path: str, body: Mapping[str, Any], prefer: str) -> Answer:
+        """One POST that asks something and changes nothing."""
+        ask = Ask("POST", path, json.dumps(body), {"Prefer": prefer}, reads=True)
+        return answer_of(self._mailbox.ask(ask, self._count.up), reads=True)
+
     def write(
         self, method: str, path: str, body: Mapping[str, Any] | None = None, etag: str = ""
     ) -> Answer:
@@ -268,7 +273,7 @@ def segment(text: str) -> str:
     return quote(text, safe="@")
 
 
-def answer_of(raw: Raw) -> Answer:
+def answer_of(raw: Raw, *, reads: bool = False) -> Answer:
     """An answer as JSON. Raises ``Unavailable`` where it should be some and is not."""
     if not raw.body:
         return Answer(raw.status, raw.headers)
@@ -279,7 +284,7 @@ def answer_of(raw: Raw) -> Answer:
     if isinstance(found, dict):
         return Answer(raw.status, raw.headers, found)
     if 200 <= raw.status < 300:
-        raise Unavailable("Graph answers with something that is no JSON", maybe_applied=True)
+        raise Unavailable("Graph answers with something that is no JSON", maybe_applied=not reads)
     return Answer(raw.status, raw.headers)
 
 

@@ -19,6 +19,7 @@ from connectors.microsoft365.client import (
     write_error,
 )
 from connectors.microsoft365.fields import Unusable, text_at
+from connectors.microsoft365.free_busy import busy
 from connectors.microsoft365.observing import Items, Reader, marked
 from connectors.microsoft365.places import Place, find_calendar
 from connectors.microsoft365.series import SeriesWriter
@@ -39,6 +40,7 @@ from syncd.connector import Fetched, Health, Identity, Snapshot, Watch, Window, 
 from syncd.core.fidelity import Fidelity
 from syncd.core.model import Appointment
 from syncd.core.state import WHOLE, Copy, Key, Marker, Version
+from syncd.core.taken import Taken
 from syncd.errors import Rejected, Stale, Unavailable
 
 _ATTEMPTS = 20
@@ -56,8 +58,9 @@ class Settings:
 
 
 class GraphConnector:
-    """One calendar. Satisfies :class:`syncd.connector.Connector`, ``Finds``, ``Counts`` and
-    ``Watches``. The calendar is looked for once and then kept, until it is no longer there."""
+    """One calendar. Satisfies :class:`syncd.connector.Connector`, ``Finds``, ``TellsBusy``,
+    ``Counts`` and ``Watches``. The calendar is looked for once and then kept, until it is no
+    longer there."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -112,6 +115,14 @@ class GraphConnector:
         keys = sorted({text_at(each, "id") for each in found})
         reader.get(keys, items, {})
         return tuple(items.copies.told())
+
+    def busy(self, span: Window) -> tuple[Taken, ...]:
+        """When the calendar is taken, booking by booking."""
+        try:
+            return busy(self._calls, self._found().calendar, span)
+        except NotThere:
+            self._forget()
+            raise
 
     def create(self, identity: Identity, content: Appointment) -> Written:
         """POST with a ``transactionId`` made of the marker, so that it is made once.

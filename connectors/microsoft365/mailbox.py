@@ -37,17 +37,19 @@ _TRIES = 4
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """A request. ``path`` begins at the version of Graph; ``body`` is JSON text."""
+    """A request. ``path`` begins at the version of Graph; ``body`` is JSON text. ``reads``: it
+    changes nothing, though it is no GET."""
 
     method: str
     path: str
     body: str = ""
     headers: Mapping[str, str] = field(default_factory=dict)
+    reads: bool = False
 
     @property
     def writes(self) -> bool:
         """Whether it changes something."""
-        return self.method != "GET"
+        return self.method != "GET" and not self.reads
 
 
 Result = Raw | ConnectorError

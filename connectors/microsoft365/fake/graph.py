@@ -15,6 +15,7 @@ from connectors.microsoft365.fake.checks import Refused
 from connectors.microsoft365.fake.delta import Deltas
 from connectors.microsoft365.fake.events import Stored
 from connectors.microsoft365.fake.mailbox import Mailbox
+from connectors.microsoft365.fake.schedules import Schedules
 from connectors.microsoft365.fake.subscriptions import Subscriptions
 
 _IMMUTABLE, _REGULAR = "AAkALg", "AAMkAD"
@@ -61,7 +62,8 @@ class Answered:
 
 
 class Service:
-    """Graph behind its door: mailboxes by address. ``me`` is the mailbox of a person's token."""
+    """Graph behind its door: mailboxes by address. ``me`` is the mailbox of a person's token.
+    ``schedule_faults``: by address, the code that getSchedule gives instead of its times."""
 
     def __init__(self, base: Callable[[], str]) -> None:
         self._base = base
@@ -71,6 +73,7 @@ class Service:
         self.subscriptions = Subscriptions()
         self.denied: set[str] = set()
         self.refused_subjects: set[str] = set()
+        self.schedule_faults: dict[str, str] = {}
         self.burns = True
         self.lock = threading.RLock()
 
@@ -127,6 +130,9 @@ class Service:
                 raise Refused(404, "ErrorItemNotFound")
         if rest == ["calendar"]:
             return Answered(200, self._calendar(mailbox, calendar))
+        if rest == ["calendar", "getSchedule"] and request.method == "POST":
+            schedules = Schedules(self.mailboxes, self.schedule_faults)
+            return Answered(200, schedules.answer(request.body, request.headers))
         if rest[:1] == ["calendar"]:
             rest = rest[1:]
         return self._of_calendar(request, mailbox, calendar, rest)
