@@ -18,6 +18,7 @@ from connectors.caldav.client import (
     write_error,
 )
 from connectors.caldav.discovery import account_addresses, find_calendar
+from connectors.caldav.free_busy import busy
 from connectors.caldav.observing import Items, Reader
 from connectors.caldav.translate import FIDELITY, Unusable, WireError, read, series_of
 from connectors.caldav.translate_people import is_mailed
@@ -28,6 +29,7 @@ from syncd.connector import Fetched, Health, Identity, Snapshot, Window, Written
 from syncd.core.fidelity import Fidelity
 from syncd.core.model import Appointment
 from syncd.core.state import WHOLE, Copy, Key, Version
+from syncd.core.taken import Taken
 from syncd.errors import Rejected, Stale, Unauthorized
 
 _UID_CONFLICT = C + "no-uid-conflict"
@@ -52,7 +54,7 @@ class Settings:
 
 
 class CalDavConnector:
-    """One calendar. Satisfies :class:`syncd.connector.Connector` and ``Counts``.
+    """One calendar. Satisfies :class:`syncd.connector.Connector`, ``TellsBusy`` and ``Counts``.
 
     The calendar is looked for once and then kept, until it is no longer there.
     """
@@ -94,6 +96,14 @@ class CalDavConnector:
         canonical = {canonical_path(key): key for key in keys}
         reader.get(list(canonical), items, dict.fromkeys(canonical))
         return Fetched(items.copies.told(), frozenset(items.gone), tuple(items.unreadable))
+
+    def busy(self, span: Window) -> tuple[Taken, ...]:
+        """When the calendar is taken, as the server tells it. Raises ``Rejected`` if it cannot."""
+        try:
+            return busy(self._transport, self._found().calendar.path, self._counter, span)
+        except NotThere:
+            self._reader = None
+            raise
 
     def create(self, identity: Identity, content: Appointment) -> Written:
         """PUT with ``If-None-Match: *`` to a name made of the marker, so that it is made once.

@@ -134,6 +134,12 @@ def query_uid(uid: str) -> str:
     )
 
 
+def free_busy_query(start: str, end: str) -> str:
+    """A free-busy-query REPORT for a span: UTC, as iCalendar writes it."""
+    span = f'<C:time-range start="{start}" end="{end}"/>'
+    return f"{_HEAD}<C:free-busy-query {_SPACES}>{span}</C:free-busy-query>"
+
+
 def parse_multistatus(body: bytes, base: str) -> Multistatus:
     """The answer to a PROPFIND or REPORT on the path ``base``. Raises :class:`NotWebDAV`."""
     answered: list[Member] = []
