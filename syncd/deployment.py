@@ -18,11 +18,12 @@ from syncd.breakers import CIRCUIT, Breakers, encode
 from syncd.checking import Checked, Told, check
 from syncd.config import BridgeSettings, Mode, Settings
 from syncd.connecting import Connections, Reached
-from syncd.connector import Expires, Plugin, Receives
+from syncd.connector import Expires, Plugin, Receives, Window
 from syncd.core.safety import Limits
 from syncd.doorbell import Doorbell
 from syncd.engine import Bridge
 from syncd.former import with_former_addresses
+from syncd.occupancy import Occupied, chosen, occupied
 from syncd.plans import Plans
 from syncd.pool import Pool, ThreadPool
 from syncd.results import BridgeResult, State
@@ -214,6 +215,14 @@ class Deployment:
         """Sign in to every channel and look at rights and clock, side by side. ``told`` as each
         answers."""
         return check(self.settings, self._connections, self._around.pool, told)
+
+    def busy(
+        self, names: Collection[str], span: Window, told: Told = lambda _done, _total: None
+    ) -> list[Occupied]:
+        """When the channels of these names are taken, or all that can tell. Writes nothing.
+        Raises ``ConfigError`` if a name is none."""
+        places = chosen(self.settings, self._plugins, names)
+        return occupied(self.settings, self._connections, self._around, places, span, told)
 
     def expiries(self) -> dict[str, datetime]:
         """By system, when the first of its sign-ins ends; of those that know. Asks nobody."""

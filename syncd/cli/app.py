@@ -19,6 +19,7 @@ from syncd.cli import backup as told_backup
 from syncd.cli import console, show
 from syncd.cli.answers import conflicts, resolve
 from syncd.cli.auth import sign_in
+from syncd.cli.busy import busy
 from syncd.cli.check import health
 from syncd.cli.notify import tried
 from syncd.cli.opening import (
@@ -247,7 +248,7 @@ def verify(
     raise typer.Exit(verified(found, json, before=before, repaired=results))
 
 
-for _command in (conflicts, resolve, explain, history, undo):
+for _command in (conflicts, resolve, explain, history, undo, busy):
     app.command()(_command)
 
 

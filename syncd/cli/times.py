@@ -34,3 +34,8 @@ def parse_since(text: str, now: datetime, zone: str) -> datetime:
 def local(instant: datetime, zone: str) -> str:
     """An instant to the second, on the clock of ``zone``."""
     return f"{from_utc(instant, zone):%Y-%m-%d %H:%M:%S}"
+
+
+def minute(instant: datetime, zone: str) -> str:
+    """An instant to the minute, on the clock of ``zone``."""
+    return f"{from_utc(instant, zone):%Y-%m-%d %H:%M}"
