@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from syncd.core.fidelity import Fidelity, project_value
 from syncd.core.model import FIELDS, OVERRIDABLE_FIELDS, Appointment, Value
 from syncd.core.paths import DELETED, Path, diff, field_of, get
-from syncd.core.state import AppointmentId, Key, Kind, Record
+from syncd.core.state import AppointmentId, Key, Kind, Marker, Record
 from tests.world.company import Company
 from tests.world.series import occurrence, slots
 from tests.world.steps import Token
@@ -85,6 +85,7 @@ class Oracle:
     heirs: dict[Token, dict[str, Token]] = field(default_factory=dict)
     excused: set[tuple[str, Token]] = field(default_factory=set)
     lost: set[int] = field(default_factory=set)
+    known_as: dict[Token, set[AppointmentId]] = field(default_factory=dict)
     records: list[tuple[AppointmentId, Record]] = field(default_factory=list)
     calm: list[bool] = field(default_factory=list)
     listed: list[frozenset[str]] = field(default_factory=list)
@@ -167,6 +168,11 @@ class Oracle:
         for plant in list(self.plants):
             if (plant.channel, plant.key) == (channel, old):
                 self.plants.append(Plant(channel, new, plant.name, plant.value))
+
+    def marked(self, token: Token, marker: Marker | None) -> None:
+        """Our copy bears this mark, and may lose it: a duplicate of it may keep it then."""
+        if marker is not None:
+            self.known_as.setdefault(token, set()).add(marker.appointment)
 
     def planted(self, channel: str, key: Key, name: str, value: str) -> None:
         """An item got a property that syncd does not know."""

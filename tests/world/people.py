@@ -278,6 +278,7 @@ def _arrive(step: Act, desk: Desk, key: Key, system: Remote, oracle: Oracle) -> 
     if any("invited" in each and each["uid"] == held["uid"] for each in others):
         return
     if isinstance(system, MemorySystem) and not any(name.startswith("x-") for name in held):
+        oracle.marked(step.token, Marker.parse(held["marker"]))
         system.vendor_invites(key, over=step.n % 3 == 0)
 
 

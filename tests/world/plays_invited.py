@@ -1,5 +1,7 @@
-"""More plays that once ended in complaints, shrunk: the vendor's invitation stands beside our copy,
-and somebody deletes one of the two. Nothing has ended by that."""
+"""More plays that once ended in complaints, shrunk: the vendor's invitation comes to our copy.
+
+While it stands beside ours, somebody deletes one of the two: nothing has ended by that.
+"""
 
 from __future__ import annotations
 
@@ -20,6 +22,13 @@ INVITED: dict[str, tuple[Company, list[Step]]] = {
         [
             *(Act("visit", "crm", "t1", 1), Cycle(), Act("arrive", "cal1", "t1", 1)),
             Act("delete", "cal1", "t1", 38),
+        ],
+    ),
+    "an invitation is written over our copy, whose mark is left on a duplicate": (
+        Company(two(0, 2, person="").desks, ("cal1", "crm")),
+        [
+            *(Act("series", "crm", "t5", 5), Cycle(), Act("retitle", "cal1", "t5", 10)),
+            *(Act("duplicate", "cal1", "t5", 16, "t16"), Act("arrive", "cal1", "t5", 3)),
         ],
     ),
 }

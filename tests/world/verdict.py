@@ -232,8 +232,8 @@ class Verdict:
         )
 
     def _ids(self, token: Token) -> set[AppointmentId]:
-        """Under which ids the daemon may know an appointment: by the marks on its copies; after
-        an old backup also by one that stands on no copy."""
+        """Under which ids the daemon may know an appointment: by the marks on its copies, or that
+        they bore; after an old backup also by one that stands on no copy."""
         marks = [
             (token_of(system.reads_of(item)), mark.appointment)
             for system in self._systems.values()
@@ -243,7 +243,8 @@ class Verdict:
         ]
         elsewhere = {id for other, id in marks if other != token}
         told = {id for id, _ in self._oracle.records}
-        return {id for other, id in marks if other == token} | (told - elsewhere)
+        own = {id for other, id in marks if other == token}
+        return own | self._oracle.known_as.get(token, set()) | (told - elsewhere)
 
 
 def _shown(system: Remote, oracle: Oracle) -> list[Shown]:
