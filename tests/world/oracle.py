@@ -148,6 +148,11 @@ class Oracle:
             and not self.agree(edit, value_in(other, "", edit.path), channel)
         }
 
+    def went_along(self, channel: str, token: Token, key: Key, *, contested: bool) -> None:
+        """``token`` is the rest of a cancelled series, and no less cancelled: it lives only where
+        the series does, whose cancellation was ``contested`` before it was split, or is later."""
+        self._end(token, channel, key, contested=contested)
+
     def put_back(self, token: Token) -> None:
         """A deleted item came back: whether it lives is for the rules."""
         if not any(ending.token == token for ending in self.endings):
@@ -211,6 +216,10 @@ class Oracle:
         self.records += [line for line in records if repr(line) not in known]
 
     # ---- what follows
+
+    def is_contested(self, token: Token) -> bool:
+        """Whether an edit stands against an ending of ``token``."""
+        return any(ending.contested for ending in self.endings if ending.token == token)
 
     def sort_of(self, token: Token) -> str:
         """How an appointment was born."""
@@ -317,8 +326,9 @@ class Oracle:
         self.endings.append(Ending(token, channel, key, looks, edits, contested))
 
     def _contest(self, token: Token) -> None:
+        along = {token, *self.heirs.get(token, {}).values()}
         for ending in self.endings:
-            if ending.token == token:
+            if ending.token in along:
                 ending.contested = True
 
 

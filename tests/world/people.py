@@ -180,6 +180,7 @@ def _split(step: Act, desk: Desk, key: Key, system: Remote, oracle: Oracle) -> N
     days = slots(before)
     if before.recurrence is None or len(days) < 3 or not isinstance(before.when, Timed):
         return
+    contested = oracle.is_contested(step.token)
     cut = days[1 + step.n % (len(days) - 2)]
     last = occurrence_start(days[days.index(cut) - 1])
     until = to_utc(last, before.when.zone).astimezone(UTC)
@@ -198,6 +199,8 @@ def _split(step: Act, desk: Desk, key: Key, system: Remote, oracle: Oracle) -> N
     made = system.person_create(rest, x_origin=step.other)
     oracle.born(step.other, desk.name, "split")
     oracle.planted(desk.name, made, "x-origin", step.other)
+    if before.status is Status.CANCELLED:
+        oracle.went_along(desk.name, step.other, made, contested=contested)
 
 
 def _duplicate(step: Act, desk: Desk, key: Key, system: Remote, oracle: Oracle) -> None:

@@ -1,4 +1,5 @@
-"""More plays that once ended in complaints, shrunk: an old backup is used, or a system is back."""
+"""More plays that once ended in complaints, shrunk: an old backup is used, a system is back, or
+somebody goes on with what had left a calendar."""
 
 from __future__ import annotations
 
@@ -37,6 +38,13 @@ RESTORED: dict[str, tuple[Company, list[Step]]] = {
             *(Act("visit", "crm", "t1", 1, ALICE), Cycle(), Weather("cal1", "locked", True)),
             *(Act("duplicate", "cal1", "t1", 6, "t6"), Cycle()),
             *(Act("hand over", "crm", "t1", 26, BOB), Weather("cal1", "locked", False)),
+        ],
+    ),
+    "a series that was cancelled is split": (
+        two(0, 0, person=""),
+        [
+            *(Act("series", "cal1", "t2", 2), Cycle(), Cycle(), Act("cancel", "crm", "t2", 5)),
+            *(Cycle(), Cycle(), Act("split", "crm", "t2", 41, "t41")),
         ],
     ),
 }

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from syncd.core.model import Appointment, Timed
 from tests.world.clock import START
-from tests.world.people import act
+from tests.world.people import act, keys_of
 from tests.world.play import Stage
 from tests.world.plays import two
 from tests.world.steps import Act
@@ -20,3 +22,25 @@ def test_a_vendor_puts_its_own_invitation_into_a_calendar_once() -> None:
         act(Act("arrive", "cal1", "t1", 5 - n), stage.company.desk("cal1"), system, stage.oracle)
     invited = [key for key in system.items if "invited" in system.foreign(key)]
     assert (len(invited), len(system.items)) == (1, 2)
+
+
+def test_the_rest_of_a_cancelled_series_is_cancelled_too() -> None:
+    """Whoever splits it goes on with what the calendar shows, and that does not take place."""
+    stage = Stage(two(0, 0, person=""), 0)
+    system, desk = stage.systems["crm"], stage.company.desk("crm")
+    for step in (
+        Act("series", "crm", "t1", 1),
+        Act("cancel", "crm", "t1", 2),
+        Act("split", "crm", "t1", 3, "t2"),
+    ):
+        act(step, desk, system, stage.oracle)
+    assert [(each.token, each.contested) for each in stage.oracle.endings] == [
+        ("t1", True),
+        ("t2", False),
+    ]
+    stage.oracle.edited("cal1", "t1", "", *_renamed(system.reads(keys_of(system, "t1")[0])))
+    assert all(ending.contested for ending in stage.oracle.endings)
+
+
+def _renamed(held: Appointment) -> tuple[Appointment, Appointment]:
+    return held, replace(held, title=f"{held.title} 改")
