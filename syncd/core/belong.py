@@ -8,9 +8,11 @@ from datetime import datetime
 
 from syncd.core.channel import Cancelled, Channel, Filter, FilterMode, Policy, Privacy, Private
 from syncd.core.fidelity import Fidelity, project
-from syncd.core.model import Appointment, Override, Status, Visibility
+from syncd.core.model import Appointment, Override, Status, Value, Visibility
+from syncd.core.paths import DELETED, Path
 from syncd.core.recurrence import is_called_off, last_end, occurrences, starts_utc
 from syncd.core.rules import value_matches
+from syncd.core.state import Settled
 
 BUSY_TITLE = "Busy"
 """What a copy is called that may only show that somebody is busy."""
@@ -19,8 +21,8 @@ _PUBLIC, _CANCELLED = Visibility.PUBLIC, Status.CANCELLED
 _ALL, _BUSY = FilterMode.ALL, Privacy.BUSY
 # (Looking up a member of an enumeration costs more than all else in the check of a copy.)
 
-BUSY_FIELDS = frozenset({"when", "busy"})
-"""What is read from a channel that is only given busy times."""
+BUSY_FIELDS = frozenset({"when", "recurrence", "busy"})
+"""What is read from a channel that is only given busy times: when it takes place."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,11 +120,32 @@ def shows_busy_only(channel: Channel, appointment: Appointment, policy: Policy, 
 
 def given(channel: Channel, appointment: Appointment, policy: Policy, born: str) -> Appointment:
     """What ``channel`` is given of the appointment, in full, before it shortens anything."""
-    if shows_busy_only(channel, appointment, policy, born):
-        return _busy_only(appointment)
+    busy_only = shows_busy_only(channel, appointment, policy, born)
     if appointment.overrides and not keeps_cancelled(channel):
-        return replace(appointment, overrides=tuple(map(_without_cancelled, appointment.overrides)))
-    return appointment
+        overrides = tuple(map(_without_cancelled, appointment.overrides))
+        appointment = replace(appointment, overrides=overrides)
+    return _busy_only(appointment) if busy_only else appointment
+
+
+def for_copy(
+    channel: Channel,
+    settled: Settled | None,
+    full: Appointment,
+    appointment: Appointment,
+    policy: Policy,
+    born: str,
+) -> Appointment:
+    """Of what its channel is ``given``, what one copy is. Where that is the time only, a copy that
+    somebody else put there keeps its text: an invitation, or what its person entered herself.
+
+    ``settled``: the copy, if there is one; ``full``: what is given for its part of
+    ``appointment``. After a lost store every copy counts as somebody else's.
+    """
+    if settled is None or settled.ours:
+        return full
+    if not shows_busy_only(channel, appointment, policy, born):
+        return full
+    return _timed_as(settled.copy.reads, full)
 
 
 def readable(
@@ -132,6 +155,13 @@ def readable(
     if shows_busy_only(channel, appointment, policy, born):
         return BUSY_FIELDS & channel.fidelity.carries
     return channel.fidelity.carries
+
+
+def is_readable(path: Path, fields: frozenset[str]) -> bool:
+    """Whether a channel of which ``fields`` are read may claim a value at ``path``."""
+    return path[0] in fields or (
+        path[0] == "overrides" and (path[2] == DELETED or path[2] in fields)
+    )
 
 
 def projected(
@@ -145,6 +175,15 @@ def projected(
         return {"": project(whole, fidelity)}
     shown = occurrences(whole, moment.start, moment.end, moment.default_zone)
     return {slot: project(each, fidelity) for slot, each in shown.items()}
+
+
+def defaults_of(channel: Channel, shown: Appointment) -> dict[Path, Value]:
+    """What an appointment new to this channel gets where it says nothing."""
+    found: dict[Path, Value] = {}
+    for name, value in channel.defaults.items():
+        if name in channel.fidelity.carries and getattr(shown, name, None) == "":
+            found[(name,)] = value
+    return found
 
 
 def in_window(appointment: Appointment, moment: Moment) -> bool:
@@ -180,8 +219,7 @@ def _concerns_customer(judged: Appointment, policy: Policy) -> bool:
 
 def _busy_only(appointment: Appointment) -> Appointment:
     overrides = tuple(
-        (slot, Override(tuple(pair for pair in own.values if pair[0] in BUSY_FIELDS), own.deleted))
-        for slot, own in appointment.overrides
+        (slot, Override(_times(own), own.deleted)) for slot, own in appointment.overrides
     )
     return Appointment(
         when=appointment.when,
@@ -192,6 +230,33 @@ def _busy_only(appointment: Appointment) -> Appointment:
         status=appointment.status,
         visibility=Visibility.PRIVATE,
     )
+
+
+def _timed_as(own: Appointment, given: Appointment) -> Appointment:
+    """``own`` at the time of ``given``; it is cancelled if that is."""
+    overrides = {slot: Override(_texts(each)) for slot, each in own.overrides}
+    for slot, each in given.overrides:
+        texts = overrides[slot].values if slot in overrides else ()
+        values = {**dict(texts), **dict(_times(each))}
+        overrides[slot] = Override(tuple(values.items()), each.deleted)
+    return replace(
+        own,
+        when=given.when,
+        busy=given.busy,
+        recurrence=given.recurrence,
+        overrides=tuple((slot, each) for slot, each in overrides.items() if each),
+        status=_CANCELLED if given.status is _CANCELLED else own.status,
+    )
+
+
+def _times(own: Override) -> tuple[tuple[str, Value], ...]:
+    """When it takes place, or that it does not."""
+    cancelled = ("status", _CANCELLED)
+    return tuple(pair for pair in own.values if pair[0] in BUSY_FIELDS or pair == cancelled)
+
+
+def _texts(own: Override) -> tuple[tuple[str, Value], ...]:
+    return tuple(pair for pair in own.values if pair[0] not in BUSY_FIELDS)
 
 
 def _without_cancelled(pair: tuple[str, Override]) -> tuple[str, Override]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from syncd.core.belong import Moment, given, readable
+from syncd.core.belong import Moment, for_copy, given, is_readable, readable
 from syncd.core.channel import Channel, Direction, Policy
 from syncd.core.fidelity import Fidelity, project, project_value
 from syncd.core.lift import CannotLift, lift
@@ -52,7 +52,7 @@ def claims_of(here: Here, agreement: Agreement, policy: Policy, moment: Moment) 
     view = _View.of(here, agreement, policy)
     claims: list[Claim] = []
     for path, raw in here.changes.items():
-        if path[0] not in fields and path[0] != "overrides":
+        if not is_readable(path, fields):
             continue
         if raw == view.shown(path):
             continue
@@ -160,9 +160,11 @@ class _View:
 
     @classmethod
     def of(cls, here: Here, agreement: Agreement, policy: Policy) -> _View:
-        whole = given(here.channel, agreement.appointment, policy, agreement.born)
+        appointment, born = agreement.appointment, agreement.born
+        whole = given(here.channel, appointment, policy, born)
         slot = here.place[1]
         full = whole if slot == WHOLE else (occurrence(whole, slot) or whole)
+        full = for_copy(here.channel, here.settled, full, appointment, policy, born)
         return cls(here.channel, full)
 
     def shown(self, path: Path) -> Value:

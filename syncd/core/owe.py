@@ -8,6 +8,8 @@ from dataclasses import replace
 from syncd.core.belong import (
     Moment,
     concerned,
+    defaults_of,
+    for_copy,
     given,
     holds,
     in_window,
@@ -155,7 +157,7 @@ class Owing:
         whole = given(channel, self.draft.appointment, self.policy, self.draft.born)
         full = whole if place[1] == WHOLE else occurrence(whole, place[1])
         if full is not None:
-            shown = self._projected(full, channel.fidelity)
+            full, shown = self._for_copy(channel, place, full, None)
             owed, _, _ = self._owed(place, self.draft.copies[place], full, shown)
             self._record_newcomer(here, owed)
 
@@ -183,7 +185,7 @@ class Owing:
             return
         if not series and len(places) == 1 and places[0][1] == WHOLE:
             if not self._is_as_asked(places[0], whole):
-                self._update(channel, places[0], whole, self._projected(whole, channel.fidelity))
+                self._update(channel, places[0], whole)
             return
         wanted = projected(channel.fidelity, whole, self.moment, series=series)
         have = {place[1] for place in places}
@@ -203,7 +205,7 @@ class Owing:
         place = (channel.name, WHOLE)
         settled = self.draft.copies[place]
         if settled.copy.invited:
-            self._update(channel, place, whole, self._projected(whole, channel.fidelity))
+            self._update(channel, place, whole)
             singly = [each for each in self.draft.copies if each[0] == channel.name]
             self._remove(channel, [each for each in singly if each != place], IN_SERIES)
         else:
@@ -247,13 +249,24 @@ class Owing:
         self.shown.append((whole, fidelity, shown))
         return shown
 
+    def _for_copy(
+        self, channel: Channel, place: Place, full: Appointment, shown: Appointment | None
+    ) -> tuple[Appointment, Appointment]:
+        """Of what the channel is given, in full and as it would hold it, what this copy is."""
+        draft, settled = self.draft, self.draft.copies[place]
+        meant = for_copy(channel, settled, full, draft.appointment, self.policy, draft.born)
+        if meant is full and shown is not None:
+            return full, shown
+        return meant, self._projected(meant, channel.fidelity)
+
     def _is_as_asked(self, place: Place, whole: Appointment) -> bool:
         settled = self.draft.copies[place]
         return not settled.disputed and settled.asked == whole
 
     def _update(
-        self, channel: Channel, place: Place, full: Appointment, shown: Appointment
+        self, channel: Channel, place: Place, full: Appointment, shown: Appointment | None = None
     ) -> None:
+        full, shown = self._for_copy(channel, place, full, shown)
         here = self.heres.get(place)
         settled = self.draft.copies[place]
         owed, left_out, all_of_it = self._owed(place, settled, full, shown)
@@ -331,7 +344,7 @@ class Owing:
             return  # nobody needs a new copy of what does not take place
         if slot == WHOLE and not in_window(full, self.moment):
             return
-        content = patch(shown, _defaults(channel, shown))
+        content = patch(shown, defaults_of(channel, shown))
         self.writes.append(Write(*place, Operation.CREATE, content, full, reason=NEW))
 
     def _release_absences(self) -> None:
@@ -380,15 +393,6 @@ class Owing:
     def _is_past(self, slot: Slot) -> bool:
         start = slot_start_utc(slot, self.draft.appointment, self.moment.default_zone)
         return start < self.moment.now
-
-
-def _defaults(channel: Channel, shown: Appointment) -> dict[Path, Value]:
-    """What an appointment new to this channel gets where it says nothing."""
-    found: dict[Path, Value] = {}
-    for name, value in channel.defaults.items():
-        if name in channel.fidelity.carries and getattr(shown, name, None) == "":
-            found[(name,)] = value
-    return found
 
 
 def nothing_left(draft: Draft, policy: Policy, writes: tuple[Write, ...]) -> bool:

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from syncd.core.afterall import restore_one
-from syncd.core.belong import Moment, readable
+from syncd.core.belong import Moment, is_readable, readable, shows_busy_only
 from syncd.core.birth import born
 from syncd.core.channel import Direction, Policy
 from syncd.core.claims import (
@@ -347,16 +347,18 @@ def _close_questions(
 
 
 def _put_back_unread(here: Here, draft: Draft, policy: Policy) -> None:
-    """What a person changed where changes are not read: put back once, and recorded."""
+    """What a person changed where changes are not read: put back once, and recorded. What a copy
+    says besides its time, where we give no more than that and did not make it, is its own."""
     if not here.changes:
         return
-    readings = readable(here.channel, draft.appointment, policy, draft.born)
-    unread = [
-        path
-        for path in here.changes
-        if here.channel.direction is Direction.TO
-        or (path[0] not in readings and path[0] != "overrides")
-    ]
+    channel, born = here.channel, draft.born
+    readings = readable(channel, draft.appointment, policy, born)
+    unread = [path for path in here.changes if not is_readable(path, readings)]
+    ours = here.settled is not None and here.settled.ours
+    if not ours and shows_busy_only(channel, draft.appointment, policy, born):
+        unread = []
+    if channel.direction is Direction.TO:
+        unread += [path for path in here.changes if is_readable(path, readings)]
     for path in unread:
         draft.dispute(here, path)
         claims = ((here.channel.name, here.changes[path]),)

@@ -182,3 +182,31 @@ def test_a_copy_that_may_not_be_taken_away_stays_beside_the_invitation(
         meeting.ask_to_ours()
         bridge.rest()
         one_meeting(bridge, meeting, "m365")
+
+
+@pytest.mark.parametrize(("organizer", "guest"), PAIRS)
+def test_an_invitation_keeps_its_text_where_only_the_time_is_given(
+    organizer: str, guest: str, hosts: Vendors, radicale_server: Server, tmp_path: Path
+) -> None:
+    """Invariants 2, 5 and 8: the guest's channel has ``privacy = "busy"``. Our copy there says no
+    more than that; the invitation that takes its place is the vendor's, with its title."""
+    with four_channels(tmp_path, hosts, radicale_server, holds="own") as bridge:
+        bridge.close()
+        config = bridge.office.config
+        named = f'{"name" if guest == "dav" else "system"} = "{guest}"\n'
+        text = config.read_text("utf-8")
+        assert text.count(named) == 1
+        config.write_text(text.replace(named, f'{named}privacy = "busy"\n'), "utf-8")
+        bridge.open()
+        meeting = Meeting(bridge, in_days(20), organizer, guest)
+        meeting.appear(organizer)
+        bridge.rest()
+        assert [each.title for each in bridge.shown(guest)] == ["Busy"]
+        meeting.appear(guest)
+        bridge.rest()
+        one_meeting(bridge, meeting, guest)
+        assert [each.title for each in bridge.shown(guest)] == [TITLE]
+        meeting.move(in_days(22))
+        bridge.rest()
+        one_meeting(bridge, meeting, guest)
+        assert [each.title for each in bridge.shown(guest)] == [TITLE]
