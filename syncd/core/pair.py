@@ -136,21 +136,23 @@ class _Pairing:
                 self.doubles.append(each)
             else:
                 self._assign(each, id, slot)
-            return True
-        if not each.waited:
-            self.found.parked.append((each.channel, each.copy.key))
-            return True
-        if each.copy.marker is None and self._says_the_same(each, id):
+        elif not each.waited:
+            self.found.parked.append(_ref(each))
+        elif self._is_doubled(each, id, place):
             self._doubt(each, (id,), "its UID stands twice in this calendar")
-            return True
-        self.doubles.append(each)
+        else:
+            self.doubles.append(each)
         return True
 
-    def _says_the_same(self, each: Unpaired, id: AppointmentId) -> bool:
-        """Whether a copy under a known UID adds nothing: then a server doubled it, not a person."""
-        agreement = self.known.agreements.get(id)
-        settled = agreement.copies.get((each.channel, WHOLE)) if agreement is not None else None
-        return settled is None or settled.copy.reads == each.copy.reads
+    def _is_doubled(self, each: Unpaired, id: AppointmentId, place: Place) -> bool:
+        """Whether a copy in a place that is taken is no person's duplicate: a server doubled it,
+        since it adds nothing, or we made it, and it comes to light after the invitation."""
+        copy, agreement = each.copy, self.known.agreements.get(id)
+        settled = agreement.copies.get(place) if agreement else None
+        if settled is None or copy.marker is None:
+            return copy.marker is None and (settled is None or settled.copy.reads == copy.reads)
+        late = settled.copy.invited and not copy.invited
+        return late and goes_by_its_uid(copy, self.known.by_uid)
 
     def _duplicate(self, each: Unpaired) -> None:
         """A person duplicated it, marker and all: it is new, unless its own UID is known."""

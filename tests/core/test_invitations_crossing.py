@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -149,3 +150,25 @@ def test_it_is_not_what_our_create_made() -> None:
     situation = situate(Case("m1", agreement, views, (intent,)), made.policy)
     assert situation.heres["cal2", WHOLE].newcomer
     assert situation.closed == ()
+
+
+@pytest.mark.parametrize("edited", [True, False])
+def test_our_copy_comes_to_light_when_nobody_waits_for_it_any_more(edited: bool) -> None:
+    """Invariant 3: hours after the invitation has joined. It is no second meeting: it waits in the
+    inbox, and is copied nowhere, until somebody takes one of the two away."""
+    made = company()
+    (ours,) = made.remotes["cal2"].copies.values()
+    made.remotes["cal2"].copies.clear()
+    made.remotes["cal2"].put("invitation", MEETING, uid=UID, invited=True)
+    made.run()
+    one_meeting(made)
+    late = replace(MEETING, title="umbenannt") if edited else MEETING
+    made.remotes["cal2"].put("late", late, uid=UID, marker=ours.marker)
+    made.run()
+    assert kept(made) == {**kept(made), "cal": ["alice's"], "cal2": ["invitation", "late"]}
+    assert [len(keys) for keys in kept(made).values()] == [1, 1, 2]
+    assert {(doubt.channel, doubt.key) for doubt in made.doubts} == {("cal2", "late")}
+    made.remove("cal2", "late")
+    made.doubts.clear()
+    made.run()
+    one_meeting(made)

@@ -258,8 +258,8 @@ FAULTS = (
     ),
     Fault(
         "syncd/core/pair.py",
-        "        if not each.waited:\n",
-        "        if False:\n",
+        "        elif not each.waited:\n",
+        "        elif False:\n",
         "a moved key is taken for a duplicate",
     ),
     Fault(
