@@ -20,6 +20,7 @@ from syncd.core.belong import Moment
 from syncd.core.channel import Policy
 from syncd.core.safety import Limits
 from syncd.core.state import AppointmentId, Plan
+from syncd.drawn import CHUNK, Draw
 from syncd.isolating import InHand
 from syncd.looking import Looks
 from syncd.observe import requests_of
@@ -34,8 +35,6 @@ from syncd.preparing import (
 )
 from syncd.results import BridgeResult, ChannelResult, State
 from syncd.settling import (
-    CHUNK,
-    Draw,
     check,
     count_conflicts,
     draw_up,

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from syncd.core.channel import Channel
 from syncd.core.model import Appointment
 from syncd.core.state import ChannelName, Plan, Write
-from syncd.settling import Draw
+from syncd.drawn import Draw
 from syncd.store import Store
 
 

@@ -48,10 +48,12 @@ class Stopped(Unavailable):
 
 @dataclass(frozen=True, slots=True)
 class Job(Generic[T]):
-    """One piece of I/O for one system."""
+    """One piece of I/O for one system. ``of``: for whom it is there, a channel: of those that wait
+    each is served in its turn, whatever the others have to do."""
 
     system: str
     run: Callable[[], T]
+    of: str = ""
 
 
 class Pool(Protocol):
@@ -136,11 +138,25 @@ class Begun(Generic[T]):
 
 
 class _Lane:
-    """The jobs of one system: so many at a time, the others wait."""
+    """The jobs of one system: so many at a time, the others wait. Whoever has a thousand is given
+    one turn for each turn of somebody who has one."""
 
     def __init__(self, limit: int) -> None:
         self.limit, self.running = limit, 0
-        self.waiting: deque[_Item[Any]] = deque()
+        self.waiting: dict[str, deque[_Item[Any]]] = {}
+
+    def line_up(self, item: _Item[Any]) -> None:
+        """Behind all that is to be done for the same."""
+        self.waiting.setdefault(item.job.of, deque()).append(item)
+
+    def next(self) -> _Item[Any]:
+        """What is longest waited for by whom it is the turn, who goes behind all others."""
+        whose = next(iter(self.waiting))
+        items = self.waiting.pop(whose)
+        item = items.popleft()
+        if items:
+            self.waiting[whose] = items
+        return item
 
 
 class ThreadPool:
@@ -234,7 +250,7 @@ class ThreadPool:
     def _line_up(self, items: Collection[_Item[Any]]) -> None:
         with self._lock:
             for item in items:
-                self._lane(item.job.system).waiting.append(item)
+                self._lane(item.job.system).line_up(item)
             more = min(len(items), self._workers - self._active)
             self._active += more
         for _ in range(more):
@@ -276,7 +292,7 @@ class ThreadPool:
                 self._turn.rotate(-1)
                 if lane.waiting and lane.running < lane.limit:
                     lane.running += 1
-                    return lane, lane.waiting.popleft()
+                    return lane, lane.next()
             self._active -= 1
             return None
 

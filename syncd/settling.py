@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
-from itertools import islice
 
 from syncd.core.belong import Moment
 from syncd.core.channel import Policy
@@ -40,6 +39,7 @@ from syncd.core.state import (
     Remains,
     Write,
 )
+from syncd.drawn import CHUNK, Draw
 from syncd.isolating import InHand
 from syncd.store import HoldState, LoggedWrite, Store
 from syncd.wording import brief
@@ -47,39 +47,8 @@ from syncd.write import ASIDE_FOR
 
 DAY = timedelta(hours=24)
 HOUR = timedelta(hours=1)
-CHUNK = 200
-"""So many appointments are settled, stored and written at a time."""
-
 FIGHT_LIMIT = 3
 """So often in a day we write over what somebody set, then the value is set aside (invariant 7)."""
-
-
-@dataclass(slots=True)
-class Draw:
-    """Plans that were drawn up, and what was noticed on the way. ``moved``: copies by channel
-    whose time changed in this observation.
-
-    Many plans take much memory. Then ``plans`` are outlines, which tell the writes, and the
-    whole ones are ``packed``.
-    """
-
-    plans: list[Plan] = field(default_factory=list)
-    moved: Counter[str] = field(default_factory=Counter)
-    packed: Packed[Plan] | None = None
-
-    @property
-    def writes(self) -> list[tuple[AppointmentId, Write]]:
-        """All writes of all plans."""
-        return [(plan.id, write) for plan in self.plans for write in plan.writes]
-
-    def parts(self) -> Iterator[list[Plan]]:
-        """The whole plans, some at a time."""
-        if self.packed is None:
-            yield self.plans
-            return
-        plans = iter(self.packed)
-        while part := list(islice(plans, CHUNK)):
-            yield part
 
 
 def draw_up(
@@ -111,6 +80,7 @@ def draw_up(
             cases = [_prepared(case, dying, given, invitations, remains) for case in read]
             for seeded in seed_splits(cases, policy, moment):
                 _count_moves(seeded.case, draw.moved)
+                draw.note_split(seeded.case.id, seeded.records)
                 plan = _planned(seeded, policy, moment)
                 if draw.packed is not None:
                     draw.packed.append(plan)

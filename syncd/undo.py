@@ -16,9 +16,10 @@ from syncd.core.model import Appointment
 from syncd.core.safety import Limits, fingerprint, refuse
 from syncd.core.state import AppointmentId, Kind, Order, Remains, Write
 from syncd.core.takeback import Entry, Takeback, take_back, takes_effect
+from syncd.drawn import Draw
 from syncd.isolating import InHand
 from syncd.remembered import remembered_policy
-from syncd.settling import Draw, census, digest_of, draw_up, shown_write
+from syncd.settling import census, digest_of, draw_up, shown_write
 from syncd.store import Approval, HistoryEntry, HoldState, Store
 
 PENDING = "pending"

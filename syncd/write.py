@@ -123,6 +123,7 @@ class Writer:
             Job(
                 targets[task.intent.write.channel].system,
                 _Attempt(task, targets[task.intent.write.channel], self._store, down, self._stop),
+                task.intent.write.channel,
             )
             for task in tasks
         ]

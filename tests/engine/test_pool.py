@@ -7,6 +7,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from threading import Event
 
 import pytest
@@ -68,6 +69,17 @@ def test_it_is_bounded_and_loses_nothing(
     assert crowd.most["all"] <= workers
     for system in set(systems):
         assert crowd.most[system] <= max(1, min(limits.get(system, 4), workers // 2))
+
+
+def test_who_has_one_job_does_not_wait_for_the_thousand_of_another() -> None:
+    """Two mailboxes of one system: those of each in their order, and each has its turn."""
+    begun = list[tuple[str, int]]()
+    jobs = [Job("google", partial(begun.append, ("alice", n)), "alice") for n in range(1000)]
+    jobs += [Job("google", partial(begun.append, ("bob", n)), "bob") for n in range(3)]
+    with pool({"google": 1}, 4) as made:
+        made.gather(jobs)
+    assert [n for who, n in begun if who == "alice"] == list(range(1000))
+    assert [at for at, (who, _) in enumerate(begun) if who == "bob"] == [1, 3, 5]
 
 
 def test_a_system_that_hangs_leaves_the_others_their_threads() -> None:

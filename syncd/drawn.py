@@ -1,0 +1,70 @@
+"""Plans that were drawn up, and in which order they are carried out: each channel in its turn."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+
+from syncd.core.packed import Packed
+from syncd.core.state import AppointmentId, Kind, Plan, Record, Write
+
+CHUNK = 200
+"""So many appointments are settled, stored and written at a time."""
+
+
+@dataclass(slots=True)
+class Draw:
+    """Plans that were drawn up, and what was noticed on the way. ``moved``: copies by channel
+    whose time changed in this observation. ``divided``: the two halves of series that were split,
+    which are stored together.
+
+    Many plans take much memory. Then ``plans`` are outlines, which tell the writes, and the
+    whole ones are ``packed``.
+    """
+
+    plans: list[Plan] = field(default_factory=list)
+    moved: Counter[str] = field(default_factory=Counter)
+    packed: Packed[Plan] | None = None
+    divided: set[AppointmentId] = field(default_factory=set)
+
+    @property
+    def writes(self) -> list[tuple[AppointmentId, Write]]:
+        """All writes of all plans."""
+        return [(plan.id, write) for plan in self.plans for write in plan.writes]
+
+    def note_split(self, id: AppointmentId, records: Sequence[Record]) -> None:
+        """Keep together what ``records`` tell to be a half of a split, and the other half."""
+        for record in records:
+            if record.kind is Kind.SPLIT:
+                self.divided |= {id, record.note}
+
+    def parts(self) -> Iterator[list[Plan]]:
+        """The whole plans, some at a time: first a few of each channel that is owed something, so
+        that nobody waits for the thousand of somebody else; then the others as they were drawn."""
+        if self.packed is None:
+            yield self.plans
+            return
+        first = first_turns(self.plans, self.divided)
+        chosen = (plan for index, plan in enumerate(self.packed) if index in first)
+        while part := list(islice(chosen, CHUNK)):
+            yield part
+        drawn = enumerate(self.packed)
+        while pairs := list(islice(drawn, CHUNK)):
+            yield [plan for index, plan in pairs if index not in first]
+
+
+def first_turns(plans: Sequence[Plan], divided: Collection[AppointmentId]) -> frozenset[int]:
+    """The indices of those plans that come first: as many of each channel as make one part, but
+    one of each at least. A plan has its turn when that of any of its channels comes."""
+    counts: Counter[str] = Counter()
+    ranked: list[tuple[int, int]] = []
+    for index, plan in enumerate(plans):
+        if plan.writes and plan.id not in divided:
+            ranked.append((min(counts[write.channel] for write in plan.writes), index))
+        counts.update(write.channel for write in plan.writes)
+    ranked.sort()
+    return frozenset(
+        index for place, (rank, index) in enumerate(ranked) if rank == 0 or place < CHUNK
+    )
