@@ -194,6 +194,7 @@ class Deployment:
         try:
             result = self._cycle(bridge, only=names)
             written += [c.name for c in result.channels if c.created or c.updated or c.deleted]
+            written += bridge.waits.difference(written)
         finally:
             # Also of a cycle that failed: it is tried again at its next turn, not at once.
             seen = bridge.looks.seen

@@ -17,8 +17,9 @@ CHUNK = 200
 @dataclass(slots=True)
 class Draw:
     """Plans that were drawn up, and what was noticed on the way. ``moved``: copies by channel
-    whose time changed in this observation. ``divided``: the two halves of series that were split,
-    which are stored together.
+    whose time changed in this observation. ``waits``: channels that are to be looked at again
+    before something there is decided. ``divided``: the two halves of series that were split, which
+    are stored together.
 
     Many plans take much memory. Then ``plans`` are outlines, which tell the writes, and the
     whole ones are ``packed``.
@@ -27,6 +28,7 @@ class Draw:
     plans: list[Plan] = field(default_factory=list)
     moved: Counter[str] = field(default_factory=Counter)
     packed: Packed[Plan] | None = None
+    waits: set[str] = field(default_factory=set)
     divided: set[AppointmentId] = field(default_factory=set)
 
     @property

@@ -61,7 +61,7 @@ class Bridge:
 
     ``configured``: also the channels that could not be connected yet; they are not forgotten.
     ``steady``: ids of channels that another configuration left as they were: they go on backing
-    off.
+    off. ``waits``: names of channels that are to be looked at soon, to know what was done there.
     """
 
     def __init__(
@@ -100,6 +100,7 @@ class Bridge:
         self._contacted: set[str] = set()
         self._prepared, self._fresh = False, True
         self._late: frozenset[tuple[str, str]] = frozenset()
+        self.waits: frozenset[str] = frozenset()
 
     def now(self) -> datetime:
         """The clock, never going back: what is later here was later."""
@@ -237,7 +238,7 @@ class Bridge:
         ids = set(self._store.due(self.name, now)) | set(paired.births) | set(paired.dying)
         ids |= set(paired.giving_way)
         ids -= self._store.left_alone(self.name, now)
-        return draw_up(
+        draw = draw_up(
             self._store,
             self.name,
             self.policy,
@@ -249,6 +250,8 @@ class Bridge:
             invited=paired.invited,
             progress=self._around.progress,
         )
+        self.waits = frozenset(draw.waits)
+        return draw
 
     def _pair(self, moment: Moment) -> Paired:
         looked = {name for name in self.targets if name not in moment.blind}
@@ -270,7 +273,9 @@ class Bridge:
 
     def _moment(self, now: datetime) -> Moment:
         window = self._window(now)
-        return Moment(now, window.start, window.end, self._zone, self.looks.blind())
+        return Moment(
+            now, window.start, window.end, self._zone, self.looks.blind(), self.looks.last()
+        )
 
     def _carry_out(
         self, cycle: str, draw: Draw, now: datetime, result: BridgeResult

@@ -107,6 +107,12 @@ class Looks:
             self._store.meta_set(f"emptied:{self._targets[name].id}", "1" if emptied else "")
             (self.emptied.add if emptied else self.emptied.discard)(name)
 
+    def last(self) -> dict[str, datetime]:
+        """When each channel was last listed."""
+        known = {state.channel: state.looked for state in self._store.channel_states()}
+        found = {name: known.get(target.id) for name, target in self._targets.items()}
+        return {name: at for name, at in found.items() if at is not None}
+
     def blind(self) -> frozenset[str]:
         """The dark channels, and those that were never seen."""
         known = {state.channel: state for state in self._store.channel_states()}

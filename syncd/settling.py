@@ -80,6 +80,7 @@ def draw_up(
             cases = [_prepared(case, dying, given, invitations, remains) for case in read]
             for seeded in seed_splits(cases, policy, moment):
                 _count_moves(seeded.case, draw.moved)
+                draw.waits.update(seeded.waits)
                 draw.note_split(seeded.case.id, seeded.records)
                 plan = _planned(seeded, policy, moment)
                 if draw.packed is not None:
@@ -91,7 +92,7 @@ def draw_up(
 
 def _planned(seeded: Seeded, policy: Policy, moment: Moment) -> Plan:
     plan = settle(seeded.case, policy, moment)
-    again = _again(plan, policy, moment)
+    again = moment.now if seeded.waits else _again(plan, policy, moment)
     if again is not None:
         plan = replace(plan, again=again)
     if not seeded.records:

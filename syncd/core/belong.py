@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from syncd.core.channel import Cancelled, Channel, Filter, FilterMode, Policy, Privacy, Private
@@ -30,7 +30,8 @@ class Moment:
     """When a settling happens: ``now`` and the window that is kept equal (aware UTC).
 
     ``default_zone``: of times that carry none. ``blind``: channels that have never been looked
-    at, in which nothing is created, since nobody knows what is there.
+    at, in which nothing is created, since nobody knows what is there. ``looked``: when each
+    channel was last listed, as far as that is to matter.
     """
 
     now: datetime
@@ -38,6 +39,7 @@ class Moment:
     end: datetime
     default_zone: str = "UTC"
     blind: frozenset[str] = frozenset()
+    looked: Mapping[str, datetime] = field(default_factory=dict)
 
 
 def admits(channel: Channel, copy: Appointment, policy: Policy) -> bool:

@@ -82,6 +82,16 @@ def find_split(
     return Split(gone[0], {rid: new for rid, new in mapped if new is not None})
 
 
+def cut_off(
+    before: Appointment, after: Appointment, horizon: datetime, default_zone: str = UTC_ZONE
+) -> tuple[RecurrenceId, ...]:
+    """The occurrences up to ``horizon`` that are gone where the series ``before`` was merely cut
+    short to ``after``, both readings of one channel. Raises :class:`BadRecurrence`."""
+    if before.recurrence is None or before.recurrence == after.recurrence:
+        return ()
+    return _cut(before, after, horizon, default_zone)[1]
+
+
 def carry_over(
     before: Appointment, newcomer: Appointment, split: Split, uncarried: frozenset[str]
 ) -> Appointment:

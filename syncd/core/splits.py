@@ -4,6 +4,10 @@
 Channels without series keep their copies of the later occurrences, with all that is written
 in them; they only stand for the new series from now on.
 
+Who writes it does so in two steps, and a look may come between them. So a series that was cut
+short stands as it was until its channel has been looked at once more, if there is anything that
+what goes on would have to be given.
+
 What the series was before the cut tells its agreement; where there is none (a lost state, an old
 backup, first contact), the copies of other channels do that still have it whole.
 """
@@ -15,12 +19,12 @@ from dataclasses import dataclass, replace
 
 from syncd.core.belong import Moment
 from syncd.core.birth import born
-from syncd.core.channel import Policy
+from syncd.core.channel import Channel, Direction, Policy
 from syncd.core.fidelity import project
-from syncd.core.model import FIELDS
+from syncd.core.model import FIELDS, Appointment
 from syncd.core.recurrence import BadRecurrence, is_occurrence
 from syncd.core.situation import situate
-from syncd.core.split import Split, carry_over, find_split
+from syncd.core.split import Split, carry_over, cut_off, find_split
 from syncd.core.state import (
     WHOLE,
     Agreement,
@@ -42,15 +46,19 @@ RULE = "built-in: this and all following"
 @dataclass(frozen=True, slots=True)
 class Seeded:
     """A case ready to be settled, the copies that came to it from another appointment, and what
-    is to be told of that."""
+    is to be told of that. ``waits``: channels that are to be looked at again before it is decided
+    what was cut there."""
 
     case: Case
     moved: tuple[tuple[ChannelName, Key, Slot], ...] = ()
     records: tuple[Record, ...] = ()
+    waits: tuple[ChannelName, ...] = ()
 
 
 def seed_splits(cases: Sequence[Case], policy: Policy, moment: Moment) -> list[Seeded]:
-    """The cases, those of a split prepared: the newcomer has an agreement before it is settled."""
+    """The cases, those of a split prepared: the newcomer has an agreement before it is settled.
+    Of a series that was just cut short, and that nothing goes on, the cut is not shown yet."""
+    divided: set[str] = set()
     seeded = {case.id: Seeded(case) for case in cases}
     newcomers = [case for case in cases if _newcomer(case) is not None]
     if newcomers:
@@ -58,8 +66,11 @@ def seed_splits(cases: Sequence[Case], policy: Policy, moment: Moment) -> list[S
         for newcomer in newcomers:
             for old in series:
                 if _divide(seeded, old.id, newcomer.id, policy, moment):
+                    divided |= {old.id, newcomer.id}
                     break
-    return list(seeded.values())
+    return [
+        each if id in divided else _held_back(each, policy, moment) for id, each in seeded.items()
+    ]
 
 
 def _newcomer(case: Case) -> tuple[ChannelName, Copy] | None:
@@ -157,6 +168,59 @@ def _born_uncut(
     assert draft is not None
     draft.copies[place] = replace(draft.copies[place], confirmed=moment.now)
     return Seeded(replace(case, agreement=draft.agreement()), (), tuple(draft.records))
+
+
+def _held_back(seeded: Seeded, policy: Policy, moment: Moment) -> Seeded:
+    """A case without what its series was cut to in the very last look, where that matters. What
+    is owed there is not written meanwhile, either."""
+    case = seeded.case
+    if not moment.looked or not _is_series(case):
+        return seeded
+    cut = {place for place in case.views if _is_just_cut(case, place, policy, moment)}
+    if not cut:
+        return seeded
+    views = {place: seen for place, seen in case.views.items() if place not in cut}
+    aside = case.aside | {(place, ()) for place in cut}
+    return replace(
+        seeded,
+        case=replace(case, views=views, aside=aside),
+        waits=tuple(sorted(channel for channel, _ in cut)),
+    )
+
+
+def _is_just_cut(case: Case, place: Place, policy: Policy, moment: Moment) -> bool:
+    """Whether a copy of a series was cut short since the look before the last, by somebody else
+    than us, and something is known of later occurrences that this channel does not carry."""
+    agreement, seen, channel = case.agreement, case.views[place], policy.channels.get(place[0])
+    looked = moment.looked.get(place[0])
+    if agreement is None or channel is None or looked is None or seen.at < looked:
+        return False
+    settled, shown = agreement.copies.get(place), seen.observation
+    if settled is None or place[1] != WHOLE or not isinstance(shown, Present):
+        return False
+    if channel.direction is Direction.TO or any(
+        (intent.write.channel, intent.write.slot) == place for intent in case.intents
+    ):
+        return False
+    try:
+        before, after = settled.copy.reads, shown.copy.reads
+        gone = cut_off(before, after, moment.end, moment.default_zone)
+    except BadRecurrence:
+        return False
+    return bool(gone) and _is_known_of(agreement, frozenset(gone), channel)
+
+
+def _is_known_of(agreement: Agreement, gone: frozenset[Slot], channel: Channel) -> bool:
+    """Whether occurrences have rows or something of their own, or the series has something that
+    ``channel`` does not carry."""
+    whole = agreement.appointment
+    if any(slot in gone for _, slot in agreement.copies):
+        return True
+    if any(rid in gone and own.values for rid, own in whole.overrides):
+        return True
+    nothing = Appointment(whole.when)
+    uncarried = frozenset(FIELDS) - channel.fidelity.carries
+    return any(getattr(whole, name) != getattr(nothing, name) for name in uncarried)
 
 
 def _seed(

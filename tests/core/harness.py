@@ -63,6 +63,7 @@ class World:
     parked: list[tuple[str, str]] = field(default_factory=list)
     failed: set[str] = field(default_factory=set)
     invited: dict[str, set[Place]] = field(default_factory=dict)
+    waits: set[str] = field(default_factory=set)
     ids: int = 0
     numbers: int = 0
     past: timedelta = timedelta(days=30)
@@ -178,13 +179,15 @@ class World:
     def moment(self) -> Moment:
         """Now, the window, and the channels that nobody has looked at."""
         blind = frozenset(self.policy.channels) - self.looked.keys()
-        return Moment(self.now, self.now - self.past, self.now + self.future, blind=blind)
+        since, until = self.now - self.past, self.now + self.future
+        return Moment(self.now, since, until, blind=blind, looked=self.looked)
 
     def cycle(self, *, minutes: int = 5) -> int:
         """One cycle; returns the number of writes. A kill ends it early."""
         self.now += timedelta(minutes=minutes)
         before = len(self.written)
         self.failed.clear()
+        self.waits.clear()
         for name, remote in self.remotes.items():
             if name in self.policy.channels and not remote.down and not remote.unlisted:
                 self._look(remote)
@@ -209,7 +212,8 @@ class World:
     def run(self, cycles: int = 3) -> None:
         """Cycles until one writes nothing and nothing is open; fails if that takes too many."""
         for _ in range(cycles):
-            if self.cycle() == 0 and not any(self.intents.values()) and not self.parked:
+            waits = self.cycle() or any(self.intents.values()) or self.parked or self.waits
+            if not waits:
                 break
         self.quiet()
 
@@ -302,6 +306,7 @@ class World:
         due, self.due = sorted(self.due), set()
         moment = self.moment()
         cases = seed_splits([self.case(id) for id in due], self.policy, moment)
+        self.waits |= {name for each in cases for name in each.waits}
         plans = [self._planned(seeded, moment) for seeded in cases]
         begun = [pair for plan in plans for pair in self._store(plan)]
         for id, intent in begun:
