@@ -6,7 +6,7 @@ import argparse
 import sys
 from collections.abc import Callable, Iterator
 
-from bench import change, core, crm, first, idle, memory, people
+from bench import change, core, crm, first, idle, memory, people, vendors
 from bench.table import Row, show
 
 
@@ -32,6 +32,7 @@ MEASUREMENTS: dict[str, Callable[[], Iterator[Row]]] = {
     "memory": memory.run,
     "first": first.run,
     "people": people.run,
+    "vendors": vendors.run,
 }
 SMALL: dict[str, Callable[[], Iterator[Row]]] = {
     "core": lambda: settling(1000),
@@ -41,6 +42,7 @@ SMALL: dict[str, Callable[[], Iterator[Row]]] = {
     "memory": lambda: memory.run(500),
     "first": lambda: first.run(50),
     "people": lambda: people.run(20),
+    "vendors": lambda: vendors.run(50),
 }
 
 

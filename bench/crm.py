@@ -19,7 +19,7 @@ def run(count: int = 300) -> Iterator[Row]:
     """``count`` visits, then a cycle with nothing to do."""
     with radicale() as server, tempfile.TemporaryDirectory() as folder:
         ours = Ours(Path(folder) / "ours", {"calendar": server.calendar("work")}, crm=True)
-        _visits(ours.folder / "crm.db", count)
+        fill_table(ours.folder / "crm.db", count)
         run, told = ours.sync()
         if told["channels"][1]["created"] != count:
             raise RuntimeError(f"the first synchronisation came to {told}")
@@ -41,7 +41,8 @@ def run(count: int = 300) -> Iterator[Row]:
     )
 
 
-def _visits(file: Path, count: int) -> None:
+def fill_table(file: Path, count: int) -> None:
+    """A CRM's table with ``count`` visits of Alice's."""
     engine = sa.create_engine(f"sqlite:///{file}")
     create_schema(engine)
     day = datetime.now(UTC).replace(hour=7, minute=0, second=0, microsecond=0, tzinfo=None)
