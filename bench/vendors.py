@@ -6,21 +6,15 @@ from __future__ import annotations
 import resource
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from bench.crm import fill_table
 from bench.ours import Ours
 from bench.table import Row
-from connectors.google import plugin as google
-from connectors.google.fake import FakeGoogle
-from connectors.microsoft365.fake import FakeGraph
+from tests.vendors.late import PERSON, late_google, late_graph
 
-ALICE = "alice@example.com"
 LATENCY = 0.05
 MOST = 1.5
-IN_A_MAILBOX = 4
-"""Requests that Graph takes for one mailbox at the same time, those of a batch one by one."""
 
 _CHANNEL = """
 [[bridges.channels]]
@@ -33,11 +27,11 @@ holds = "all"
 
 def run(count: int = 1000) -> Iterator[Row]:
     """``count`` visits of a CRM into an empty calendar, beside what the latency alone takes."""
-    for name, start in (("google", _google), ("microsoft365", _graph)):
+    for name, start in (("google", late_google), ("microsoft365", late_graph)):
         with tempfile.TemporaryDirectory() as folder:
             ours = Ours(Path(folder) / "ours", {}, crm=True)
             fill_table(ours.folder / "crm.db", count)
-            with start() as (options, at_once):
+            with start(LATENCY) as (options, at_once):
                 yield _load(ours, name, options, at_once, count)
 
 
@@ -51,7 +45,7 @@ def _load(ours: Ours, name: str, options: dict[str, str | int], at_once: int, co
         else:
             lines.append(f"{key} = {value}" if isinstance(value, int) else f'{key} = "{value}"')
     text = ours.config.read_text("utf-8")
-    channel = _CHANNEL.format(name=name, person=ALICE)
+    channel = _CHANNEL.format(name=name, person=PERSON)
     ours.config.write_text("\n".join([text, *lines, channel]), "utf-8")
     before = _own_cpu()
     process, told = ours.sync()
@@ -75,23 +69,3 @@ def _load(ours: Ours, name: str, options: dict[str, str | int], at_once: int, co
 def _own_cpu() -> float:
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     return used.ru_utime + used.ru_stime
-
-
-@contextmanager
-def _google() -> Iterator[tuple[dict[str, str | int], int]]:
-    with FakeGoogle() as fake:
-        fake.add(ALICE)
-        fake.latency = LATENCY
-        quotas: dict[str, str | int] = dict.fromkeys(
-            ("requests_per_user", "requests_per_project"), 1_000_000
-        )
-        options = {"endpoint": fake.endpoint, "service_account": fake.key_file, **quotas}
-        yield options, google.manifest.concurrency
-
-
-@contextmanager
-def _graph() -> Iterator[tuple[dict[str, str | int], int]]:
-    with FakeGraph() as fake:
-        fake.mailbox(ALICE)
-        fake.faults.latency = LATENCY
-        yield dict(fake.options), IN_A_MAILBOX
