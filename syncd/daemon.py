@@ -68,8 +68,8 @@ class Daemon:
         self._heart = Heartbeat(self._pulse, self._manager, time.monotonic)
 
     def run(self) -> None:
-        """Poll every bridge until asked to stop. Raises ``ConfigError`` at the start only, and
-        ``Busy`` if another syncd has the store."""
+        """Poll every bridge until asked to stop. Raises ``ConfigError`` and
+        ``StateUnavailable`` at the start only, and ``Busy`` if another syncd has the store."""
         settings = load(self._config, plugins.Plugins())
         url = settings.daemon.state.reveal()
         in_time = ended_in_time(_abandoned)

@@ -24,8 +24,8 @@ class Busy(SyncdError):
 
 
 class StoreLock:
-    """Held while a process observes and writes. Raises ``Busy`` if somebody else holds it, and
-    ``ConfigError`` if it cannot be tried.
+    """Held while a process observes and writes. Raises ``Busy`` if somebody else holds it,
+    ``ConfigError`` if it cannot be tried, and ``StateUnavailable`` if its server is away.
 
     For SQLite a locked file beside the database, whatever links lead there; for PostgreSQL an
     advisory lock of a session. Both are gone when the process is, however it ended.
@@ -56,8 +56,8 @@ class StoreLock:
 
     def keep(self) -> None:
         """Make sure that it is still held: a database server that was started anew has forgotten
-        it. Raises ``Busy`` if somebody else has taken it, ``ConfigError`` if the server is not
-        there."""
+        it. Raises ``Busy`` if somebody else has taken it, ``StateUnavailable`` if the server
+        is not there."""
         if self._file is not None:
             return
         try:

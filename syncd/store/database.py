@@ -43,6 +43,7 @@ from sqlalchemy.exc import (
 )
 
 from syncd.errors import ConfigError, StateUnavailable, SyncdError
+from syncd.store.away import is_away
 from syncd.store.room import want_of_room
 from syncd.store.schema import VERSIONS, meta, metadata, version
 
@@ -51,6 +52,9 @@ BUSY_TIMEOUT = 30.0
 
 _MIGRATION_LOCK = 0x7461626C6573
 """PostgreSQL's advisory lock while tables are made ("tables"); not the one of the process."""
+
+_TRY_AGAIN = "nothing is lost; try again"
+_WHEN_AWAY = f"is the server up, and is daemon.state its address? {_TRY_AGAIN.capitalize()}"
 
 _CHUNK = 500
 _Item = TypeVar("_Item")
@@ -150,10 +154,12 @@ def make_engine(url: URL, **options: Any) -> Engine:
 def not_opened(url: URL, error: SQLAlchemyError) -> SyncdError:
     """What to tell about a database that cannot be opened."""
     fault = f"the state in {_where(url)} cannot be opened: {_words(url, error)}"
-    if url.get_backend_name() == "sqlite":
-        want = want_of_room(Path(url.database or "").parent)
-        if want:
-            return StateUnavailable(f"{fault} ({want}: make room; nothing of it is lost)")
+    is_file = url.get_backend_name() == "sqlite"
+    want = want_of_room(Path(url.database or "").parent) if is_file else ""
+    if want:
+        return StateUnavailable(f"{fault} ({want}: make room; nothing of it is lost)")
+    if is_away(error):
+        return StateUnavailable(f"{fault} ({_TRY_AGAIN if is_file else _WHEN_AWAY})")
     return ConfigError(fault, key="daemon.state", hint=_hint(url))
 
 
@@ -348,4 +354,4 @@ def _words(url: URL, error: SQLAlchemyError) -> str:
 def _hint(url: URL) -> str:
     if url.get_backend_name() == "sqlite":
         return "if the file is damaged, `syncd restore` a backup; a lost state is rebuilt by sync"
-    return "is the server up, and may this user connect and create tables?"
+    return "are user, password and database right, and may the user connect and create tables?"

@@ -15,13 +15,15 @@ from __future__ import annotations
 from types import TracebackType
 from typing import Self
 
+from sqlalchemy.exc import DatabaseError
+
 from syncd.core.state import AppointmentId
 from syncd.store.agreements import Agreements
 from syncd.store.anew import Anew
 from syncd.store.cases import Cases, Shown
 from syncd.store.channels import Channels, prepare
 from syncd.store.commit import Commits
-from syncd.store.database import Database, open_database
+from syncd.store.database import Database, not_opened, open_database, parse_url
 from syncd.store.holds import Holds
 from syncd.store.intents import Intents
 from syncd.store.observed import Observations
@@ -58,10 +60,14 @@ class Store(
 
         ``create``: make it, or bring it up to date, where needed. Raises ``ConfigError`` if
         it cannot be opened, is damaged, or was written by a newer syncd, ``StateUnavailable`` if
-        there is no room.
+        there is no room, somebody keeps it locked, or its server is away.
         """
         database = open_database(url, create=create)
-        return cls(database, prepare(database))
+        try:
+            return cls(database, prepare(database))
+        except DatabaseError as error:
+            database.close()
+            raise not_opened(parse_url(url), error) from None
 
     def fault(self) -> str:
         """Why nothing can be stored just now (a full disk, a server that only reads); empty if

@@ -10,7 +10,7 @@ from uuid import uuid4
 import pytest
 import sqlalchemy as sa
 
-from syncd.errors import ConfigError
+from syncd.errors import ConfigError, StateUnavailable
 from syncd.lock import Busy, StoreLock
 from tests.daemon.conftest import daemon, wait_for
 from tests.office import Desk, Office
@@ -131,7 +131,7 @@ def test_what_cannot_be_locked_says_why(tmp_path: Path) -> None:
         pass
     nowhere = "postgresql://syncd:geheim@127.0.0.1:1/syncd"
     with (
-        pytest.raises(ConfigError, match=r"PostgreSQL at 127\.0\.0\.1") as caught,
+        pytest.raises(StateUnavailable, match=r"PostgreSQL at 127\.0\.0\.1") as caught,
         StoreLock(nowhere),
     ):
         pass

@@ -50,6 +50,13 @@ def test_it_runs_the_daemon(unit: ConfigParser) -> None:
     assert unit["Install"]["WantedBy"] == "multi-user.target"
 
 
+def test_it_is_started_again_for_as_long_as_it_takes(unit: ConfigParser) -> None:
+    """A state that is away for an hour is tried 360 times; systemd gives up after any limit."""
+    assert unit["Unit"]["StartLimitIntervalSec"] == "0"
+    assert unit["Service"]["Restart"] == "on-failure"
+    assert unit["Service"]["RestartSec"] == "10s"
+
+
 @pytest.mark.parametrize("key", SWITCHED_ON)
 def test_the_unit_is_hardened(unit: ConfigParser, key: str) -> None:
     assert unit["Service"][key] == "yes"

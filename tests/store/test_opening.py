@@ -175,14 +175,6 @@ def test_other_places_are_refused(wrong: str) -> None:
     assert "s3cret" not in str(caught.value)
 
 
-def test_a_server_that_does_not_answer_is_refused_without_the_password() -> None:
-    """Invariant 11."""
-    with pytest.raises(ConfigError) as caught:
-        Store.open("postgresql://ann:s3cret@127.0.0.1:1/none?connect_timeout=2")
-    assert "s3cret" not in str(caught.value)
-    assert caught.value.__cause__ is None
-
-
 def test_only_the_owner_reads_the_state(tmp_path: Path) -> None:
     mask = os.umask(0)
     try:
