@@ -13,6 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from syncd.errors import ConfigError, SyncdError
 from syncd.store.database import make_engine, not_opened, parse_url
+from syncd.store.room import made_for_owner
 
 _ADVISORY = 0x73796E6364  # "syncd" as a number: the key of the advisory lock
 
@@ -72,7 +73,7 @@ class StoreLock:
     def _lock_file(self, path: Path) -> None:
         try:
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self._file = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+            self._file = made_for_owner(path)
         except OSError as error:
             raise ConfigError(
                 f"the state cannot be locked: {error.strerror}",

@@ -15,6 +15,7 @@ PostgreSQL (https://www.postgresql.org/docs/current/wal-async-commit.html; both 
 from __future__ import annotations
 
 import os
+import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
@@ -44,7 +45,7 @@ from sqlalchemy.exc import (
 
 from syncd.errors import ConfigError, StateUnavailable, SyncdError
 from syncd.store.away import is_away
-from syncd.store.room import want_of_room
+from syncd.store.room import made_for_owner, want_of_room
 from syncd.store.schema import VERSIONS, meta, metadata, version
 
 BUSY_TIMEOUT = 30.0
@@ -55,6 +56,10 @@ _MIGRATION_LOCK = 0x7461626C6573
 
 _TRY_AGAIN = "nothing is lost; try again"
 _WHEN_AWAY = f"is the server up, and is daemon.state its address? {_TRY_AGAIN.capitalize()}"
+
+_AS_DAEMON = "only the user of the daemon and root may use it, and write to its folder"
+
+_NO_RIGHT = frozenset({sqlite3.SQLITE_PERM, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN})
 
 _CHUNK = 500
 _Item = TypeVar("_Item")
@@ -160,7 +165,7 @@ def not_opened(url: URL, error: SQLAlchemyError) -> SyncdError:
         return StateUnavailable(f"{fault} ({want}: make room; nothing of it is lost)")
     if is_away(error):
         return StateUnavailable(f"{fault} ({_TRY_AGAIN if is_file else _WHEN_AWAY})")
-    return ConfigError(fault, key="daemon.state", hint=_hint(url))
+    return ConfigError(fault, key="daemon.state", hint=_hint(url, error))
 
 
 @contextmanager
@@ -245,15 +250,22 @@ def _prepare_file(name: str, *, create: bool) -> None:
     """The state file exists and, if it is new, only its owner can read it (SQLite gives its
     journal files the same rights: https://www.sqlite.org/src, ``findCreateFileMode``)."""
     path = Path(name)
-    if path.exists():
+    try:
+        path.stat()
         return
+    except PermissionError as error:
+        raise ConfigError(
+            f"the state cannot be opened: {error.strerror}", file=name, hint=_AS_DAEMON
+        ) from None
+    except OSError:
+        pass
     if not create:
         raise ConfigError(
             "there is no state yet", file=name, hint="`syncd sync` or `syncd run` makes it"
         )
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        os.close(os.open(path, os.O_CREAT | os.O_WRONLY, 0o600))
+        os.close(made_for_owner(path))
     except OSError as error:
         raise ConfigError(f"the state file cannot be made: {error.strerror}", file=name) from None
 
@@ -351,7 +363,9 @@ def _words(url: URL, error: SQLAlchemyError) -> str:
     return words
 
 
-def _hint(url: URL) -> str:
+def _hint(url: URL, error: SQLAlchemyError) -> str:
     if url.get_backend_name() == "sqlite":
+        if getattr(getattr(error, "orig", None), "sqlite_errorcode", 0) & 0xFF in _NO_RIGHT:
+            return _AS_DAEMON
         return "if the file is damaged, `syncd restore` a backup; a lost state is rebuilt by sync"
     return "are user, password and database right, and may the user connect and create tables?"
