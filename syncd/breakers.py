@@ -48,6 +48,15 @@ class Breakers:
         with self._lock:
             return self._circuits.get(system, Circuit())
 
+    def refusing(self) -> set[str]:
+        """The systems whose last answer was that they refuse our sign-in."""
+        with self._lock:
+            return {
+                name
+                for name, circuit in self._circuits.items()
+                if circuit.error and circuit.fault is Fault.REFUSED
+            }
+
     def flow(self, system: str) -> Flow:
         """Whether a system is asked now."""
         return self.circuit(system).flow(self._clock())

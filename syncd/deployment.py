@@ -151,9 +151,11 @@ class Deployment:
 
     def inherit(self, before: Deployment) -> None:
         """Take over from the deployment of an older configuration how the systems and channels
-        fare that are in both, unchanged: rhythms, circuits and back-off."""
+        fare that are in both, unchanged: rhythms, circuits and back-off. Not of one that refuses
+        our sign-in: a reload is what follows when that was mended, be it at the other end."""
         old, new = before.settings, self.settings
-        systems = {n for n, each in new.systems.items() if old.systems.get(n) == each}
+        refusing = before._around.breakers.refusing()
+        systems = {n for n, each in new.systems.items() if old.systems.get(n) == each} - refusing
         known = {f"{b.name}/{c.name}": c for b in old.bridges for c in b.channels}
         channels = {f"{b.name}/{c.name}": c for b in new.bridges for c in b.channels}
         self._steady = frozenset(

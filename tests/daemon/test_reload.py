@@ -12,7 +12,7 @@ import pytest
 
 from tests.daemon.conftest import daemon, wait_for
 from tests.office import Desk, Office
-from tests.servers import Server
+from tests.servers import Server, radicale
 
 PEOPLE = "name,email\n王芳,wang.fang@example.com\n"
 
@@ -140,3 +140,22 @@ def test_a_new_secret_is_not_logged(office: Office) -> None:
         assert running.said("not observed", "[masked]")
         running.end()
     assert secret not in "\n".join(running.lines)
+
+
+def test_a_password_that_was_set_at_the_other_end(tmp_path: Path) -> None:
+    """Nothing is written differently here; a reload asks at once, not ten minutes later."""
+    with radicale("alice", "richtig") as server:
+        office = Office(tmp_path, [Desk("alice", server, server.calendar("work"))])
+        office.visits(1)
+        desk, users = office.desks[0], server.folder / "users"
+        right = users.read_text("utf-8")
+        with daemon(office) as running:
+            assert wait_for(lambda: len(desk.items()) == 1)
+            users.write_text("alice:anders\n", "utf-8")
+            assert wait_for(lambda: "HTTP 401" in office.run("status", "--json").stdout)
+            office.change(1, subject="währenddessen 期间")
+            users.write_text(right, "utf-8")
+            running.process.send_signal(signal.SIGHUP)
+            assert running.said("configuration taken")
+            assert wait_for(lambda: desk.titles() == ["währenddessen 期间"])
+            assert running.end()[0] == 0
