@@ -14,6 +14,7 @@ from threading import Event
 from types import FrameType
 
 import structlog
+from sqlalchemy.exc import SQLAlchemyError
 
 from syncd import log as logs
 from syncd import metrics, plugins
@@ -21,13 +22,13 @@ from syncd.config import BridgeSettings, Settings, load
 from syncd.deployment import Deployment, now_utc
 from syncd.doorbell import Doorbell
 from syncd.ending import ended_in_time
-from syncd.errors import ConfigError
+from syncd.errors import ConfigError, StateUnavailable
 from syncd.heartbeat import Heartbeat
 from syncd.lock import Busy, StoreLock
 from syncd.notify import Notifier, Seen
 from syncd.pulse import Pulse
 from syncd.results import State
-from syncd.store import Store
+from syncd.store import Store, is_away
 from syncd.systemd import Systemd
 
 RETRY_FIRST = timedelta(seconds=30)
@@ -122,8 +123,13 @@ class Daemon:
         except Busy:
             raise
         except Exception as error:  # the one loop: a bug in one bridge must not end the daemon
-            metrics.cycle_crashed()
-            log.exception("a cycle failed; the next one tries again")
+            if _is_passing(error):
+                reason = str(getattr(error, "orig", error))
+                log.error("a cycle failed; the next one tries again", reason=reason)
+                self._pulse.unstored(reason)
+            else:
+                metrics.cycle_crashed()
+                log.exception("a cycle failed; the next one tries again")
             return type(error).__name__
         return ""
 
@@ -244,6 +250,13 @@ class Daemon:
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
+
+
+def _is_passing(error: Exception) -> bool:
+    """Whether the state cannot be read or written for now: no bug, and no word for programmers."""
+    if isinstance(error, StateUnavailable):
+        return True
+    return isinstance(error, SQLAlchemyError) and is_away(error)
 
 
 def _abandoned() -> None:

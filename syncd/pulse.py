@@ -39,7 +39,7 @@ class Snapshot:
     ``refused``: why the last reload kept the old configuration, else empty. ``bridges`` and
     ``systems``: the names that are configured; the mappings have those of them that were told.
     ``broken``: bridges whose last cycle broke off with an error that nobody expected, such as a
-    full disk.
+    full disk. ``unstored``: why the state could not be read or written when it was last tried.
     """
 
     alive: float | None = None
@@ -51,6 +51,7 @@ class Snapshot:
     cycles: Mapping[str, Cycled] = field(default_factory=dict)
     circuits: Mapping[str, Circuit] = field(default_factory=dict)
     broken: frozenset[str] = frozenset()
+    unstored: str = ""
 
 
 class Pulse:
@@ -105,7 +106,13 @@ class Pulse:
                     channels=tuple(replace(each) for each in result.channels),
                 )
             broken = self._now.broken - {result.name for result in results}
-            self._now = replace(self._now, cycles=MappingProxyType(cycles), broken=broken)
+            told = MappingProxyType(cycles)
+            self._now = replace(self._now, cycles=told, broken=broken, unstored="")
+
+    def unstored(self, fault: str) -> None:
+        """The state could not be read or written; the next cycle that ends takes it back."""
+        with self._lock:
+            self._now = replace(self._now, unstored=fault)
 
     def broke(self, bridge: str) -> None:
         """The cycle of a bridge broke off."""

@@ -115,7 +115,7 @@ def email(value: object) -> str:
     """An e-mail address in its normalised form. The message does not repeat it."""
     address = normalise_email(text_of(value))
     if not is_email(address):
-        raise fail("is not an e-mail address", '"name@example.com"')
+        raise fail("is not an e-mail address", "it has the form name@host.tld")
     return address
 
 

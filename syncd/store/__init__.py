@@ -1,6 +1,7 @@
 """The store: the only thing that observing, settling and writing share."""
 
 from syncd.store.agreements import Found, OpenQuestion
+from syncd.store.away import is_away
 from syncd.store.channels import ChannelState
 from syncd.store.database import clearly
 from syncd.store.holds import Approval, Hold, HoldState, LoggedWrite
@@ -34,4 +35,5 @@ __all__ = [
     "WaitingRows",
     "clearly",
     "fits",
+    "is_away",
 ]

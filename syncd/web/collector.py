@@ -18,6 +18,8 @@ from syncd.web.sources import Sources
 
 _CHANNEL = ("bridge", "channel")
 
+_STORE_UP = "Whether the state can be read, and the last cycle could store what it found."
+
 
 class Page(Collector):
     """Everything that ``/metrics`` shows: what was counted, and what is looked up now."""
@@ -41,9 +43,9 @@ class Page(Collector):
         try:
             levels = self._sources.store.levels()
         except SQLAlchemyError:
-            yield _single("syncd_store_up", "Whether the store answers.", 0)
+            yield _single("syncd_store_up", _STORE_UP, 0)
             return
-        yield _single("syncd_store_up", "Whether the store answers.", 1)
+        yield _single("syncd_store_up", _STORE_UP, not now.unstored)
         yield from _of_channels(levels, self._sources.channels)
         yield from _of_bridges(levels, now.bridges)
 
