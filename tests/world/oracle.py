@@ -101,9 +101,12 @@ class Oracle:
     def edited(
         self, channel: str, token: Token, slot: str, before: Appointment, after: Appointment
     ) -> None:
-        """An item read as ``before`` and now reads as ``after``."""
+        """An item read as ``before`` and now reads as ``after``. Who drops an occurrence sets no
+        value of it: what it had of its own goes with it."""
         for path in diff(before, after):
             filed = _filed(path, slot)
+            if _goes(filed, after):
+                continue
             old, new = (value_in(held, slot, filed) for held in (before, after))
             self._note(channel, token, filed, old, new)
 
@@ -356,6 +359,12 @@ def value_in(held: Appointment, slot: str, path: Path) -> Value:
 def _filed(path: Path, slot: str) -> Path:
     """Where an edit of an item for ``slot`` is filed: whole fields of the occurrence."""
     return ("overrides", slot, path[0]) if slot else path
+
+
+def _goes(filed: Path, after: Appointment) -> bool:
+    """Whether it is a value of an occurrence that does not take place any more."""
+    override = after.override(filed[1]) if filed[0] == "overrides" else None
+    return override is not None and override.deleted and filed[2] != DELETED
 
 
 def _same_value(one: Path, other: Path) -> bool:

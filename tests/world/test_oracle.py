@@ -8,7 +8,8 @@ from random import Random
 
 import pytest
 
-from syncd.core.model import Appointment, Timed
+from syncd.core.model import Appointment, Override, Recurrence, Timed
+from syncd.core.paths import DELETED
 from tests.world.clock import START
 from tests.world.company import CALENDARS, CRMS, Company, Desk, a_company
 from tests.world.faults import storm
@@ -149,3 +150,21 @@ def test_one_of_two_items_of_a_meeting_ends_nothing_and_takes_what_nobody_saw(
     oracle.thinned("cal1", "t1", after, replace(before, title=other))
     assert oracle.endings == []
     assert [oracle.is_superseded(edit) for edit in oracle.edits] == [lost]
+
+
+def test_who_drops_an_occurrence_sets_no_value_of_it() -> None:
+    """It had a title of its own, which nobody has taken back to that of its series."""
+    oracle = Oracle(COMPANY)
+    oracle.born("t1", "crm", "series")
+    day = START.replace(tzinfo=None)
+    slot = f"{day:%Y%m%dT%H%M%S}"
+    series = Appointment(
+        Timed(day, day, "UTC"),
+        title="t1",
+        recurrence=Recurrence(("FREQ=WEEKLY;COUNT=6",)),
+        overrides=((slot, Override((("title", "t1 展厅"),))),),
+    )
+    oracle.edited(
+        "cal1", "t1", "", series, replace(series, overrides=((slot, Override(deleted=True)),))
+    )
+    assert [edit.path for edit in oracle.edits] == [("overrides", slot, DELETED)]
