@@ -15,7 +15,7 @@ from syncd import deployment
 from syncd.config import load
 from syncd.connector import Collection, Connector, Manifest, Plugin, System
 from syncd.core.model import Appointment
-from syncd.core.state import AppointmentId, Key, Record
+from syncd.core.state import AppointmentId, ChannelName, Key, Record, Slot
 from syncd.errors import ConnectorError
 from syncd.pool import Begun, Job, SerialPool
 from syncd.store import Store
@@ -168,7 +168,8 @@ class Deployed:
         self._store, self._daemon = self._start()
         if backup:
             shown = [(n, key) for n, system in self.channels.items() for key in system.items]
-            self._stage.oracle.restored(self._backed_up, self._copies(), shown)
+            told = self._told()
+            self._stage.oracle.restored(self._backed_up, self._copies(), shown, told)
 
     def records(self) -> Iterable[tuple[AppointmentId, Record]]:
         """All of history."""
@@ -183,6 +184,15 @@ class Deployed:
             for (channel, _), settled in copies.items():
                 found[channel, settled.copy.key] = settled.copy.reads
         return found
+
+    def _told(self) -> list[tuple[ChannelName, Slot, Appointment]]:
+        """As what the store has settled each copy."""
+        return [
+            (channel, slot, settled.copy.reads)
+            for case in self._store.cases("world", self._store.agreement_ids("world"))
+            if case.agreement is not None
+            for (channel, slot), settled in case.agreement.copies.items()
+        ]
 
     def close(self) -> None:
         """Let go of the store."""

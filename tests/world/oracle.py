@@ -11,10 +11,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from syncd.core.fidelity import Fidelity, project_value
-from syncd.core.model import FIELDS, OVERRIDABLE_FIELDS, Appointment, Value
+from syncd.core.model import Appointment, Value
 from syncd.core.paths import DELETED, Path, diff, field_of, get
-from syncd.core.state import AppointmentId, Key, Kind, Marker, Record
+from syncd.core.state import AppointmentId, Key, Kind, Marker, Record, Slot
 from tests.world.company import Company
+from tests.world.filed import filed, goes, same_place, same_value
 from tests.world.series import occurrence, slots
 from tests.world.steps import Token
 
@@ -91,6 +92,8 @@ class Oracle:
     listed: list[frozenset[str]] = field(default_factory=list)
     forgotten: tuple[int, int] = (0, 0)
     strange: frozenset[tuple[str, Key]] = frozenset()
+    told: tuple[tuple[str, Slot, Appointment], ...] = ()
+    unnoticed: set[int] = field(default_factory=set)
 
     # ---- what people do
 
@@ -104,11 +107,11 @@ class Oracle:
         """An item read as ``before`` and now reads as ``after``. Who drops an occurrence sets no
         value of it: what it had of its own goes with it."""
         for path in diff(before, after):
-            filed = _filed(path, slot)
-            if _goes(filed, after):
+            place = filed(path, slot)
+            if goes(place, after):
                 continue
-            old, new = (value_in(held, slot, filed) for held in (before, after))
-            self._note(channel, token, filed, old, new)
+            old, new = (value_in(held, slot, place) for held in (before, after))
+            self._note(channel, token, place, old, new)
 
     def dropped(self, channel: str, token: Token, slot: str) -> None:
         """The row of one occurrence was deleted."""
@@ -199,9 +202,10 @@ class Oracle:
         looks: int,
         known: Mapping[tuple[str, Key], Appointment | None],
         shown: Iterable[tuple[str, Key]],
+        told: Iterable[tuple[str, Slot, Appointment]] = (),
     ) -> None:
         """A backup from after so many cycles is used, in which there are these ``known`` copies;
-        the remotes have those that are ``shown``.
+        the remotes have those that are ``shown``. ``told``: what it has of each copy.
 
         Nobody can tell that a copy is gone of which no store and no other copy tells, nor that it
         went after an edit that it did not show at the time of the backup: where it ended since,
@@ -209,6 +213,8 @@ class Oracle:
         """
         self.forgotten = (looks, len(self.calm))
         self.strange = frozenset(shown) - known.keys()
+        self.told = tuple(told)
+        self.unnoticed |= {edit.number for edit in self.edits if self._is_back(edit)}
         for ending in self.endings:
             if ending.look >= looks and not self._is_told(ending, looks, known):
                 ending.contested = True
@@ -246,7 +252,7 @@ class Oracle:
             return True
         return any(
             (e.path == edit.path and e.channel == edit.channel)
-            or (_same_value(e.path, edit.path) and self.agree(edit, e.before, e.channel))
+            or (same_value(e.path, edit.path) and self.agree(edit, e.before, e.channel))
             for e in later
         )
 
@@ -263,7 +269,7 @@ class Oracle:
         return any(
             id_ in ids
             and record.kind in _RECORDING
-            and _same_place(record.path, edit.path)
+            and same_place(record.path, edit.path)
             and any(
                 alike(edit.path, edit.after, fidelity, told, fidelity)
                 for told in (record.value, record.before, *(v for _, v in record.claims))
@@ -282,6 +288,23 @@ class Oracle:
         """Whether an edit is not in the backup that is used, and no undisturbed look was since."""
         looks, since = self.forgotten
         return looks <= edit.look < since and not any(self.calm[since:])
+
+    def _is_back(self, edit: Edit) -> bool:
+        """Whether an edit set just what its copy reads as in the backup that is used, which does
+        not know what was there between, and no undisturbed look had seen it, or that, before.
+        It reads as settled, and only what differs from that is a claim (design, section 5)."""
+        looks, since = self.forgotten
+        unknown = range(min(edit.look, since), max(edit.look, since))
+        if edit.look < looks or self._was_seen(edit.channel, unknown):
+            return False
+        own = edit.path[1] if edit.path[0] == "overrides" else ""
+        return any(
+            channel == edit.channel
+            and held.title.partition(" ")[0] == edit.token
+            and slot in ("", own)
+            and value_in(held, slot, edit.path) == edit.after
+            for channel, slot, held in self.told
+        )
 
     def _is_untold(self, channel: str, key: Key) -> bool:
         """Whether a copy was there already when a backup came to be used that does not know it,
@@ -323,6 +346,8 @@ class Oracle:
         self._contest(token)
         number = len(self.edits)
         self.edits.append(Edit(number, len(self.calm), channel, token, path, before, after))
+        if self._is_back(self.edits[-1]):
+            self.unnoticed.add(number)
 
     def _end(self, token: Token, channel: str, key: Key, *, contested: bool) -> None:
         looks, edits = len(self.calm), len(self.edits)
@@ -356,30 +381,6 @@ def value_in(held: Appointment, slot: str, path: Path) -> Value:
     return get(occurrence(held, own[0]), (own[1],))
 
 
-def _filed(path: Path, slot: str) -> Path:
-    """Where an edit of an item for ``slot`` is filed: whole fields of the occurrence."""
-    return ("overrides", slot, path[0]) if slot else path
-
-
-def _goes(filed: Path, after: Appointment) -> bool:
-    """Whether it is a value of an occurrence that does not take place any more."""
-    override = after.override(filed[1]) if filed[0] == "overrides" else None
-    return override is not None and override.deleted and filed[2] != DELETED
-
-
-def _same_value(one: Path, other: Path) -> bool:
-    """Whether two edits are of one value: every row of a series shows what no occurrence has of
-    its own (the owner)."""
-    if one == other:
-        return True
-    return field_of(one) == field_of(other) and field_of(one) in _OF_SERIES
-
-
-def _same_place(recorded: Path, edited: Path) -> bool:
-    return not recorded or field_of(recorded) == field_of(edited)
-
-
-_OF_SERIES = frozenset(FIELDS) - OVERRIDABLE_FIELDS - {"recurrence", "overrides", "custom"}
 _RECORDING = frozenset(
     {Kind.CONFLICT, Kind.PUT_BACK, Kind.OVERWRITTEN, Kind.ASKED, Kind.CLOSED, Kind.DELETED}
 )

@@ -47,4 +47,11 @@ RESTORED: dict[str, tuple[Company, list[Step]]] = {
             *(Cycle(), Cycle(), Act("split", "crm", "t2", 41, "t41")),
         ],
     ),
+    "an answer is taken back to what an old backup has, before anybody looks": (
+        two(0, 0, person=""),
+        [
+            *(Act("visit", "crm", "t1", 1), *FIVE, Act("answer", "cal1", "t1", 9), Cycle()),
+            *(Act("answer", "cal1", "t1", 20), Restart(backup=True)),
+        ],
+    ),
 }

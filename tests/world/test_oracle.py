@@ -168,3 +168,49 @@ def test_who_drops_an_occurrence_sets_no_value_of_it() -> None:
         "cal1", "t1", "", series, replace(series, overrides=((slot, Override(deleted=True)),))
     )
     assert [edit.path for edit in oracle.edits] == [("overrides", slot, DELETED)]
+
+
+@pytest.mark.parametrize(
+    ("backup", "looks", "to", "unnoticed"),
+    [
+        (1, (), "t1", True),
+        (2, (), "t1", False),
+        (1, ("cal1",), "t1", False),
+        (1, ("crm",), "t1", True),
+        (1, (), "t1 展厅", False),
+    ],
+    ids=["nobody saw it", "the backup knows it", "seen", "another was listed", "another value"],
+)
+def test_nobody_can_tell_what_was_set_back_to_what_an_old_backup_has(
+    backup: int, looks: tuple[str, ...], to: str, unnoticed: bool
+) -> None:
+    oracle = Oracle(COMPANY)
+    oracle.born("t1", "crm", "visit")
+    day = START.replace(tzinfo=None)
+    first = Appointment(Timed(day, day, "UTC"), title="t1")
+    second = replace(first, title="t1 改")
+    oracle.looked(calm=True, listed=["cal1"])
+    oracle.edited("cal1", "t1", "", second, replace(first, title=to))
+    for listed in looks:
+        oracle.looked(calm=True, listed=[listed])
+    oracle.restored(backup, {}, [], [("cal1", "", first)])
+    assert [edit.number in oracle.unnoticed for edit in oracle.edits] == [unnoticed]
+
+
+@pytest.mark.parametrize(
+    ("told", "looks", "unnoticed"),
+    [("cal1", (), True), ("crm", (), False), ("cal1", ("cal1",), False)],
+    ids=["nobody has looked", "of another copy", "what was there is known by now"],
+)
+def test_nobody_can_tell_what_is_set_back_before_there_was_a_look_with_an_old_backup(
+    told: str, looks: tuple[str, ...], unnoticed: bool
+) -> None:
+    oracle = Oracle(COMPANY)
+    oracle.born("t1", "crm", "visit")
+    day = START.replace(tzinfo=None)
+    first = Appointment(Timed(day, day, "UTC"), title="t1")
+    oracle.restored(0, {}, [], [(told, "", first)])
+    for listed in looks:
+        oracle.looked(calm=True, listed=[listed])
+    oracle.edited("cal1", "t1", "", replace(first, title="t1 改"), first)
+    assert [edit.number in oracle.unnoticed for edit in oracle.edits] == [unnoticed]

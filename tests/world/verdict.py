@@ -168,6 +168,8 @@ class Verdict:
         for edit in self._oracle.edits:
             if self._oracle.is_superseded(edit) or self._ended(edit.token):
                 continue
+            if edit.number in self._oracle.unnoticed:
+                continue
             if not (self._holds(edit) or self._oracle.is_on_record(edit, self._ids(edit.token))):
                 yield f"2: {edit.channel} set {edit.path} of {edit.token} to {edit.after!r}: lost"
 

@@ -1,0 +1,33 @@
+"""Where the diary files what people set: by path, the values of an occurrence as its own."""
+
+from __future__ import annotations
+
+from syncd.core.model import FIELDS, OVERRIDABLE_FIELDS, Appointment
+from syncd.core.paths import DELETED, Path, field_of
+
+
+def filed(path: Path, slot: str) -> Path:
+    """Where an edit of an item for ``slot`` is filed: whole fields of the occurrence."""
+    return ("overrides", slot, path[0]) if slot else path
+
+
+def goes(place: Path, after: Appointment) -> bool:
+    """Whether it is a value of an occurrence that does not take place any more."""
+    override = after.override(place[1]) if place[0] == "overrides" else None
+    return override is not None and override.deleted and place[2] != DELETED
+
+
+def same_value(one: Path, other: Path) -> bool:
+    """Whether two edits are of one value: every row of a series shows what no occurrence has of
+    its own (the owner)."""
+    if one == other:
+        return True
+    return field_of(one) == field_of(other) and field_of(one) in _OF_SERIES
+
+
+def same_place(recorded: Path, edited: Path) -> bool:
+    """Whether what is on record can be about an edit."""
+    return not recorded or field_of(recorded) == field_of(edited)
+
+
+_OF_SERIES = frozenset(FIELDS) - OVERRIDABLE_FIELDS - {"recurrence", "overrides", "custom"}
