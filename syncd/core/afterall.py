@@ -1,7 +1,8 @@
 """A series that is cancelled as a whole, and single occurrences that are not.
 
 Its occurrences are cancelled with it, whatever was said of them before. When one is set back
-later, it takes place after all: the series does, with all others cancelled one by one.
+later, it takes place after all: the series does, with all others cancelled one by one. So it does
+where a state was lost, and rows of single ones are in the right against a cancelled series.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from syncd.core.belong import Moment
+from syncd.core.claims import BIRTH
 from syncd.core.draft import Draft
 from syncd.core.instances import own_times
 from syncd.core.model import Appointment, Override, RecurrenceId, Status, Value
@@ -41,7 +43,7 @@ def call_off(draft: Draft, setter: Setter) -> None:
     unless it is over and done with."""
     for slot, own in draft.appointment.overrides:
         status = _status(own)
-        if status is None or status is Status.CANCELLED or status in FINAL:
+        if not is_alive(status):
             continue
         draft.set(_path(slot), None, setter)
         draft.records.append(
@@ -70,8 +72,33 @@ def restore_one(draft: Draft, moment: Moment) -> None:
         for slot, own in series.overrides
         if _takes_place(own) and not _takes_place(known.get(slot, Override()))
     ]
+    _restore(draft, fresh, moment)
+
+
+def born_after_all(draft: Draft, moment: Moment) -> None:
+    """An appointment was born as a series that is cancelled, of which the rules left single
+    occurrences alive. What has happened already speaks for no other one."""
+    series = draft.appointment
+    if series.recurrence is None or series.status is not Status.CANCELLED:
+        return
+    alive = [
+        slot
+        for slot, own in series.overrides
+        if is_alive(_status(own)) and _path(slot) in draft.setters
+    ]
+    _restore(draft, alive, moment)
+
+
+def is_alive(status: Value) -> bool:
+    """Whether a status says that something is to take place; ``None`` says nothing."""
+    return status is not None and status is not Status.CANCELLED and status not in FINAL
+
+
+def _restore(draft: Draft, fresh: Sequence[RecurrenceId], moment: Moment) -> None:
+    """The series takes place, with these."""
     if not fresh:
         return
+    series = draft.appointment
     try:
         bounded = _bounded(series, moment)
         others = _others(bounded, moment)
@@ -83,7 +110,7 @@ def restore_one(draft: Draft, moment: Moment) -> None:
 def _take_place(
     draft: Draft, bounded: Appointment, others: Sequence[RecurrenceId], one: Setter
 ) -> None:
-    was = draft.setters.get(_STATUS, one)
+    was = draft.setters.get(_STATUS) or draft.setters.get(BIRTH, one)
     if bounded.recurrence != draft.appointment.recurrence:
         draft.setters[("recurrence",)] = was
     back = Status(draft.before_cancel or Status.CONFIRMED)

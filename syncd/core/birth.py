@@ -6,13 +6,15 @@ from collections import Counter
 from collections.abc import Iterator, Set
 from dataclasses import replace
 
+from syncd.core.afterall import born_after_all, is_alive
 from syncd.core.belong import Moment, takes_part
 from syncd.core.channel import Policy
 from syncd.core.claims import BIRTH, Claim, birth_claims, by_path, unsubsumed
 from syncd.core.decide import Court, Decision
 from syncd.core.draft import Draft
+from syncd.core.existence import STATUS
 from syncd.core.fidelity import project
-from syncd.core.model import OVERRIDABLE_FIELDS, Attendee, Value
+from syncd.core.model import OVERRIDABLE_FIELDS, Attendee, Status, Value
 from syncd.core.paths import Path, diff, get, is_empty
 from syncd.core.recurrence import occurrence
 from syncd.core.situation import Here, Situation
@@ -47,6 +49,7 @@ def born(id: AppointmentId, situation: Situation, policy: Policy, moment: Moment
     _merge_common(rows, carried, draft, policy)
     _take_part(id, whole, draft, policy)
     _merge_occurrences(rows, carried, draft, policy)
+    born_after_all(draft, moment)
     draft.records.append(Record(Kind.BORN, (), _SINGLE_BIRTH, draft.born))
     return draft
 
@@ -82,7 +85,8 @@ def _agree(decision: Decision, draft: Draft) -> None:
 
 def _merge_common(rows: list[Here], carried: Set[str], draft: Draft, policy: Policy) -> None:
     """What rows tell of their series: what no occurrence has of its own (the owner), and of what
-    the series' own copies do not carry (the customer) that which most rows say.
+    the series' own copies do not carry (the customer) that which most rows say, and that it takes
+    place where it is cancelled and most rows are not.
 
     Where rows differ in the former, somebody has changed one that the others did not follow yet:
     what changed last goes before, then what fewer tell.
@@ -91,7 +95,8 @@ def _merge_common(rows: list[Here], carried: Set[str], draft: Draft, policy: Pol
     told: dict[Path, list[Claim]] = {}
     for here in rows:
         for path, value in _own(here, draft):
-            if not is_empty(value) and (path[0] not in OVERRIDABLE_FIELDS & carried):
+            told_of_it = path[0] not in OVERRIDABLE_FIELDS & carried
+            if not is_empty(value) and (told_of_it or _lives(path, value, draft)):
                 claim = Claim(here.channel.name, path, value, value, here.span, here)
                 told.setdefault(path, []).append(claim)
     for path, claims in told.items():
@@ -103,8 +108,18 @@ def _merge_common(rows: list[Here], carried: Set[str], draft: Draft, policy: Pol
         value = get(draft.appointment, path)
         if path[0] in carried and not is_empty(value):
             claims.append(Claim(draft.born, path, value, value, draft.setters[BIRTH].changed))
-        if claims:
-            _agree(court.decide(path, unsubsumed(claims, policy)), draft)
+        if not claims:
+            continue
+        decision = court.decide(path, unsubsumed(claims, policy))
+        if path == STATUS and (decision.winner is None or decision.winner.here is None):
+            continue  # a cancelled series stays so, and its rows are judged one by one
+        _agree(decision, draft)
+
+
+def _lives(path: Path, value: Value, draft: Draft) -> bool:
+    """Whether a value is the status of one that is to take place while its series is cancelled."""
+    cancelled = draft.appointment.status is Status.CANCELLED
+    return path == STATUS and is_alive(value) and cancelled
 
 
 def _merge_occurrences(rows: list[Here], carried: Set[str], draft: Draft, policy: Policy) -> None:

@@ -13,7 +13,7 @@ from syncd.core.model import AllDay, Appointment, Recurrence, Status
 from syncd.core.recurrence import occurrences
 from syncd.core.state import Kind
 from tests.core.harness import World, settled_world
-from tests.core.values import VISIT, channel
+from tests.core.values import VISIT, channel, prefer, rules
 
 FOREVER = timedelta(days=3000)
 
@@ -142,3 +142,59 @@ def test_a_calendar_that_marks_what_is_cancelled() -> None:
     made.edit("rows", _keys(made)[3], status=Status.CONFIRMED)
     made.run()
     assert len(_taking_place(made, "marks")) == len(_taking_place(made, "cal")) == 1
+
+
+def _lost(
+    *alive: int,
+    status: Status = Status.CONFIRMED,
+    first: str = "rows",
+    rule: str = "FREQ=WEEKLY;COUNT=6",
+) -> World:
+    """A calendar has cancelled the series, and all rows are but some, which have a ``status``;
+    then the state is lost. ``first``: which channel is preferred."""
+    visit = replace(VISIT, recurrence=Recurrence((rule,)))
+    made = settled_world("cal", "rows", "cal2", visit=visit, ruleset=rules(prefer(first, "rows")))
+    made.edit("cal", status=Status.CANCELLED)
+    made.remove("cal2")
+    for number, key in enumerate(_keys(made)):
+        made.edit("rows", key, status=status if number in alive else Status.CANCELLED)
+    made.lose_store()
+    made.run()
+    return made
+
+
+@pytest.mark.parametrize("alive", [(0, 1, 2, 3, 4, 5), (0, 1, 3, 4), (4,)])
+def test_after_a_lost_state_rows_that_are_preferred_take_place(alive: tuple[int, ...]) -> None:
+    """Invariants 1 and 2: what the CRM shows is in the calendars, and nothing else is."""
+    made = _lost(*alive)
+    expected = [Status.CONFIRMED if n in alive else Status.CANCELLED for n in range(6)]
+    assert [_statuses(made)[key] for key in _keys(made)] == expected
+    assert len(_taking_place(made, "cal")) == len(_taking_place(made, "cal2")) == len(alive)
+    told = [dict(each.claims) for each in made.history(Kind.CONFLICT)]
+    assert {"rows": Status.CONFIRMED, "cal": Status.CANCELLED} in told
+    made.quiet()
+
+
+def test_after_a_lost_state_a_series_whose_rows_all_take_place_goes_on() -> None:
+    """Beyond the window, too, of which the rows say nothing."""
+    made = _lost(*range(100), rule="FREQ=WEEKLY")
+    assert made.agreed().recurrence == Recurrence(("FREQ=WEEKLY",))
+    (conflict,) = made.history(Kind.CONFLICT)
+    assert conflict.path == ("status",)
+
+
+@pytest.mark.parametrize("alive", [(0, 1, 2, 3, 4, 5), (4,)])
+def test_after_a_lost_state_a_calendar_that_is_preferred_cancels(alive: tuple[int, ...]) -> None:
+    """Invariants 1 and 2: the other way round."""
+    made = _lost(*alive, first="cal")
+    assert set(_statuses(made).values()) == {Status.CANCELLED}
+    assert not made.remotes["cal"].copies
+    assert len(made.history(Kind.CONFLICT)) == len(alive)
+
+
+def test_after_a_lost_state_what_has_happened_brings_nothing_back() -> None:
+    """Outcomes of most were written down; the series is cancelled, and nothing is to come."""
+    made = _lost(0, 1, 2, 3, status=Status.COMPLETED)
+    assert not made.remotes["cal"].copies
+    assert not made.remotes["cal2"].copies
+    assert list(_statuses(made).values()).count(Status.COMPLETED) == 4

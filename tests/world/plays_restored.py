@@ -54,4 +54,11 @@ RESTORED: dict[str, tuple[Company, list[Step]]] = {
             *(Act("answer", "cal1", "t1", 20), Restart(backup=True)),
         ],
     ),
+    "a backup from before a series with rows, which its calendar has cancelled": (
+        Company(company_of(1, (0, ALICE), (3, BOB)).desks, ("cal1", "crm", "cal2")),
+        [
+            *(*FIVE, Act("series", "cal2", "t18", 18, ALICE), Cycle()),
+            *(Act("cancel", "cal2", "t18", 21), Restart(backup=True)),
+        ],
+    ),
 }
