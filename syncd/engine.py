@@ -100,6 +100,7 @@ class Bridge:
         self._contacted: set[str] = set()
         self._prepared, self._fresh = False, True
         self._late: frozenset[tuple[str, str]] = frozenset()
+        self._parked: frozenset[tuple[str, str]] = frozenset()
         self.waits: frozenset[str] = frozenset()
 
     def now(self) -> datetime:
@@ -150,12 +151,15 @@ class Bridge:
 
     def is_settled(self) -> bool:
         """Whether nothing is due and no write waits to be seen. An invitation that waits for a
-        copy of ours waits for what is due, or for what was set aside."""
+        copy of ours waits for what is due, or for what was set aside; what is parked in a channel
+        that does not answer waits for that."""
         store = self._store
         if store.due(self.name, self.now()):
             return False
         unpaired = store.unpaired(self.name, self.now(), wires=False)
-        if any((each.channel, each.key) not in self._late for each in unpaired):
+        dark = {self.targets[name].id for name in self.looks.dark}
+        waiting = self._late | {ref for ref in self._parked if ref[0] in dark}
+        if any((each.channel, each.key) not in waiting for each in unpaired):
             return False
         return not store.waits_for_look(self.name)
 
@@ -200,6 +204,8 @@ class Bridge:
         the place of today's, look at everything anew before anything is decided."""
         at = self.now()
         emptied = self.looks.look(at, self._window(at), result, full=full, only=only, again=again)
+        seen = {self.targets[name].id for name in self.looks.seen}
+        self._parked = frozenset(ref for ref in self._parked if ref[0] not in seen)
         contacted = {self.targets[name].id for name in self._contacted}
         unknown = self._store.unheard_of(self.name, contacted) if contacted else ()
         if not unknown or self._around.stop.is_set():
@@ -235,6 +241,7 @@ class Bridge:
         moment = self._moment(now)
         paired = self._pair(moment)
         self._late = paired.late
+        self._parked |= paired.parked  # a cycle may pair several times, having looked once
         ids = set(self._store.due(self.name, now)) | set(paired.births) | set(paired.dying)
         ids |= set(paired.giving_way)
         ids -= self._store.left_alone(self.name, now)
@@ -260,7 +267,14 @@ class Bridge:
         contacts = looked - self._contacted
         others = self._around.bridges - {self.name}
         paired = pair_stored(
-            self._store, self.name, self.policy, moment, self._around.new_id, contacts, others
+            self._store,
+            self.name,
+            self.policy,
+            moment,
+            self._around.new_id,
+            contacts,
+            others,
+            self._parked,
         )
         if contacts:
             mark_all_due(

@@ -41,7 +41,8 @@ class Paired:
     ``births``: appointments that are to be settled for the first time. ``dying``: agreements of
     copies that met a tombstone and are to be removed again. ``late``: invitations (qualified
     channel, key) that wait for a copy of ours; ``invited``: the places where that one is to go;
-    ``giving_way``: of these appointments, those for which that is news.
+    ``giving_way``: of these appointments, those for which that is news. ``parked``: copies
+    (qualified channel, key) that wait for another look, since their first key may go.
     """
 
     births: tuple[AppointmentId, ...] = ()
@@ -49,6 +50,7 @@ class Paired:
     late: frozenset[tuple[str, str]] = frozenset()
     invited: Mapping[AppointmentId, Collection[Place]] = field(default_factory=dict)
     giving_way: tuple[AppointmentId, ...] = ()
+    parked: frozenset[tuple[str, str]] = frozenset()
 
 
 class LazyAgreements(Mapping[AppointmentId, Agreement]):
@@ -86,15 +88,17 @@ def pair_stored(
     new_id: Callable[[], AppointmentId],
     contacts: Collection[str],
     others: Collection[str] = (),
+    resting: Collection[tuple[str, str]] = (),
 ) -> Paired:
     """Give every new copy of the bridge its appointment, as far as one can be told. ``others``:
-    the other bridges, whose appointments are not this one's."""
+    the other bridges, whose appointments are not this one's. ``resting``: copies that were parked
+    since the last look and are not looked into again before the next."""
     for item in store.pending_gone(bridge):
         store.drop_observed(item.channel, [item.key])
     store.recognise(bridge)
     # Without wire forms: nothing pairs by them, and a first look may have brought thousands.
     items = store.unpaired(bridge, moment.now, wires=False)
-    items = [item for item in items if item.copy is not None]
+    items = [i for i in items if i.copy is not None and (i.channel, i.key) not in resting]
     doubted = _doubted(store, bridge, items)
     again = {(item.channel, item.key) for item in doubted}
     items = [*(item for item in items if (item.channel, item.key) not in again), *doubted]
@@ -109,7 +113,8 @@ def pair_stored(
     _store(store, bridge, found, items, moment, reborn)
     births = (*found.births, *(id for id, _ in reborn.values()))
     late = frozenset((f"{bridge}/{channel}", key) for channel, key in found.late)
-    return Paired(births, dying, late, found.invited, _giving_way(found, known))
+    parked = frozenset((f"{bridge}/{channel}", key) for channel, key in found.parked)
+    return Paired(births, dying, late, found.invited, _giving_way(found, known), parked)
 
 
 def _giving_way(found: Pairing, known: Known) -> tuple[AppointmentId, ...]:
