@@ -15,6 +15,7 @@ from syncd.core.model import Appointment, Value
 from syncd.core.paths import DELETED, Path, diff, field_of, get
 from syncd.core.state import AppointmentId, Key, Kind, Marker, Record, Slot
 from tests.world.company import Company
+from tests.world.exchanged import Exchanged
 from tests.world.filed import filed, goes, same_place, same_value
 from tests.world.series import occurrence, slots
 from tests.world.steps import Token
@@ -94,6 +95,7 @@ class Oracle:
     strange: frozenset[tuple[str, Key]] = frozenset()
     told: tuple[tuple[str, Slot, Appointment], ...] = ()
     unnoticed: set[int] = field(default_factory=set)
+    exchanged: Exchanged = field(default_factory=Exchanged)
 
     # ---- what people do
 
@@ -191,11 +193,20 @@ class Oracle:
 
     # ---- what the daemon does
 
+    def looking(self, shown: Mapping[str, frozenset[Key]]) -> None:
+        """A cycle begins; the remotes have those that are ``shown``."""
+        for channel in self.exchanged.looking(shown):
+            for ending in self.endings:
+                looks = range(ending.look, len(self.calm))
+                if ending.channel == channel and not self._was_seen(channel, looks):
+                    ending.contested = True
+
     def looked(self, *, calm: bool, listed: Iterable[str]) -> None:
         """A cycle has ended; ``calm``: nothing was broken meanwhile. ``listed``: the channels that
         told what they have; one that had failed is left alone for a while."""
         self.calm.append(calm)
         self.listed.append(frozenset(listed))
+        self.exchanged.looked(self.listed[-1] if calm else ())
 
     def restored(
         self,
@@ -215,6 +226,7 @@ class Oracle:
         self.strange = frozenset(shown) - known.keys()
         self.told = tuple(told)
         self.unnoticed |= {edit.number for edit in self.edits if self._is_back(edit)}
+        self.exchanged.restored(known)
         for ending in self.endings:
             if ending.look >= looks and not self._is_told(ending, looks, known):
                 ending.contested = True

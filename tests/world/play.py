@@ -88,6 +88,8 @@ class Stage:
             case Expire(channel=channel, remade=remade):
                 system = self.systems[channel]
                 (system.remake if remade else system.expire_cursors)()
+                if remade:
+                    self.oracle.exchanged.remade(channel)
             case Pass(seconds=seconds):
                 self.clock.advance(seconds)
             case Kill(at=at):
@@ -103,6 +105,7 @@ class Stage:
         """One cycle; a daemon that dies is started again."""
         calm = not self._disturbed and all(map(is_clear, self.systems.values()))
         before = {name: system.lists for name, system in self.systems.items()}
+        self.oracle.looking({n: frozenset(system.items) for n, system in self.systems.items()})
         try:
             deployment.cycle()
         except Killed:

@@ -214,3 +214,25 @@ def test_nobody_can_tell_what_is_set_back_before_there_was_a_look_with_an_old_ba
         oracle.looked(calm=True, listed=[listed])
     oracle.edited("cal1", "t1", "", replace(first, title="t1 改"), first)
     assert [edit.number in oracle.unnoticed for edit in oracle.edits] == [unnoticed]
+
+
+@pytest.mark.parametrize(
+    ("left", "seen", "contested"),
+    [((), False, True), (("k3",), False, True), (("k2",), False, False), ((), True, False)],
+    ids=["empty", "only what is new", "something known is left", "seen before"],
+)
+def test_in_a_calendar_that_is_another_one_nobody_can_tell_what_was_deleted(
+    left: tuple[str, ...], seen: bool, contested: bool
+) -> None:
+    oracle = Oracle(COMPANY)
+    oracle.born("t1", "crm", "visit")
+    oracle.looking({"cal1": frozenset({"k1", "k2"})})
+    oracle.looked(calm=True, listed=["cal1"])
+    day = START.replace(tzinfo=None)
+    oracle.ended("cal1", "t1", "k1", Appointment(Timed(day, day, "UTC")))
+    if seen:
+        oracle.looking({"cal1": frozenset({"k2"})})
+        oracle.looked(calm=True, listed=["cal1"])
+    oracle.exchanged.remade("cal1")
+    oracle.looking({"cal1": frozenset(left)})
+    assert [ending.contested for ending in oracle.endings] == [contested]

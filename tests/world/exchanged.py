@@ -1,0 +1,45 @@
+"""Calendars that are other ones than before: what is known of what they hold."""
+
+from __future__ import annotations
+
+from collections.abc import Container, Iterable, Mapping
+from dataclasses import dataclass, field
+
+from syncd.core.state import Key
+from tests.world.company import CRM
+
+
+@dataclass
+class Exchanged:
+    """The channels whose collections were made anew since they were last looked at undisturbed.
+
+    What such a calendar held and does not hold now is elsewhere, as far as anybody can tell, unless
+    something that was known is still there.
+    """
+
+    _names: set[str] = field(default_factory=set)
+    _shown: Mapping[str, frozenset[Key]] = field(default_factory=dict)
+    _known: dict[str, frozenset[Key]] = field(default_factory=dict)
+
+    def remade(self, channel: str) -> None:
+        """The collection of ``channel`` is another one now. (A CRM has all appointments, so what
+        is not there is gone.)"""
+        if channel != CRM:
+            self._names.add(channel)
+
+    def looking(self, shown: Mapping[str, frozenset[Key]]) -> set[str]:
+        """A cycle begins, and the remotes have those that are ``shown``. The channels of which
+        nobody can tell that anything was deleted there."""
+        self._shown = shown
+        return {n for n in self._names if not self._known.get(n, frozenset()) & shown[n]}
+
+    def looked(self, channels: Iterable[str]) -> None:
+        """These were looked at, and nothing was broken meanwhile."""
+        for name in channels:
+            self._names.discard(name)
+            self._known[name] = self._shown.get(name, frozenset())
+
+    def restored(self, known: Container[tuple[str, Key]]) -> None:
+        """A backup is used, in which there are these ``known`` copies."""
+        for name, keys in self._known.items():
+            self._known[name] = frozenset(key for key in keys if (name, key) in known)
