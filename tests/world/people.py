@@ -21,7 +21,7 @@ from syncd.core.state import Key, Marker
 from syncd.core.zones import to_utc
 from tests.world.clock import START
 from tests.world.company import CRM, CUSTOMER, Desk
-from tests.world.oracle import Oracle
+from tests.world.diary import Diary
 from tests.world.remote import MemorySystem
 from tests.world.series import occurrence_start, slots
 from tests.world.steps import Act, Token
@@ -32,7 +32,7 @@ _RESPONSES = tuple(Response)
 _WORDS = ("Besuch Müller GmbH", "客户拜访：王先生", "Demo 🚗, Werk 2", "Reparatur \\ Abholung")
 
 
-def act(step: Act, desk: Desk, system: Remote, oracle: Oracle) -> None:
+def act(step: Act, desk: Desk, system: Remote, oracle: Diary) -> None:
     """Do what ``step`` says; nothing if its appointment is not there."""
     if step.verb in _BIRTHS:
         _bear(step, desk, system, oracle)
@@ -60,8 +60,12 @@ def keys_of(system: Remote, token: Token) -> list[Key]:
 
 def slot_of(system: Remote, key: Key) -> str:
     """Which occurrence an item stands for, by its marker; empty if for all."""
-    marker = Marker.parse(str(system.foreign(key).get("marker", "")))
+    marker = _marker(system, key)
     return marker.slot if marker is not None else ""
+
+
+def _marker(system: Remote, key: Key) -> Marker | None:
+    return Marker.parse(str(system.foreign(key).get("marker", "")))
 
 
 def _tokens(system: Remote, buried: list[Key]) -> set[Token]:
@@ -79,7 +83,7 @@ def _title(token: Token, n: int) -> str:
     return f"{token} n{n} {_WORDS[n % 4]}"
 
 
-def _bear(step: Act, desk: Desk, system: Remote, oracle: Oracle) -> None:
+def _bear(step: Act, desk: Desk, system: Remote, oracle: Diary) -> None:
     if step.verb == "series" and not desk.fidelity.recurrence:
         return
     made = Appointment(_time(step.n, past=step.verb == "past"), title=_title(step.token, step.n))
@@ -101,7 +105,7 @@ def _bear(step: Act, desk: Desk, system: Remote, oracle: Oracle) -> None:
 def _edit(change: Callable[[Act, Appointment], Appointment]) -> _Doing:
     """An act that changes the item in front of the person."""
 
-    def doing(step: Act, desk: Desk, key: Key, system: Remote, oracle: Oracle) -> None:
+    def doing(step: Act, desk: Desk, key: Key, system: Remote, oracle: Diary) -> None:
         slot = slot_of(system, key)
         before = system.reads(key)
         system.person_edit(key, lambda held: change(step, held))
@@ -159,7 +163,7 @@ def _retitle_occurrence(step: Act, held: Appointment) -> Appointment:
     return replace(held, title=title) if slot is None else _own(held, slot, title=title)
 
 
-def _drop_occurrence(step: Act, desk: Desk, key: Key, system: Remote, oracle: Oracle) -> None:
+def _drop_occurrence(step: Act, desk: Desk, key: Key, system: Remote, oracle: Diary) -> None:
     """One occurrence does not take place: an exception, or the deletion of its row."""
     before, slot = system.reads(key), slot_of(system, key)
     if slot:
@@ -174,7 +178,7 @@ def _drop_occurrence(step: Act, desk: Desk, key: Key, system: Remote, oracle: Or
     oracle.edited(desk.name, step.token, "", before, system.reads(key))
 
 
-def _split(step: Act, desk: Desk, key: Key, system: Remote, oracle: Oracle) -> None:
+def _split(step: Act, desk: Desk, key: Key, system: Remote, oracle: Diary) -> None:
     """This and all following: the series ends before an occurrence, another begins there."""
     before = system.reads(key)
     days = slots(before)
@@ -203,7 +207,7 @@ def _split(step: Act, desk: Desk, key: Key, system: Remote, oracle: Oracle) -> N
         oracle.went_along(desk.name, step.other, made, contested=contested)
 
 
-def _duplicate(step: Act, desk: Desk, key: Key, system: Remote, oracle: Oracle) -> None:
+def _duplicate(step: Act, desk: Desk, key: Key, system: Remote, oracle: Diary) -> None:
     """A copy with marker, UID and all, renamed before it is saved."""
     if slot_of(system, key):
         return
@@ -211,6 +215,7 @@ def _duplicate(step: Act, desk: Desk, key: Key, system: Remote, oracle: Oracle) 
     twin = system.person_duplicate(key, lambda held: replace(_untitled(held), title=title))
     oracle.born(step.other, desk.name, oracle.sort_of(step.token))
     oracle.copied(desk.name, key, twin)
+    oracle.doubled(desk.name, step.other, twin, _marker(system, key))
     made = system.reads(twin)
     if made.status is Status.CANCELLED:  # a duplicate of what is cancelled is cancelled, too
         oracle.ended(desk.name, step.other, twin, made)
@@ -227,24 +232,28 @@ def _untitled(held: Appointment) -> Appointment:
     )
 
 
-def _move_key(step: Act, desk: Desk, key: Key, system: Remote, oracle: Oracle) -> None:
-    oracle.copied(desk.name, key, system.person_move_key(key))
+def _move_key(step: Act, desk: Desk, key: Key, system: Remote, oracle: Diary) -> None:
+    moved = system.person_move_key(key)
+    oracle.copied(desk.name, key, moved)
+    oracle.rekeyed(desk.name, key, moved)
 
 
-def _plant(step: Act, desk: Desk, key: Key, system: Remote, oracle: Oracle) -> None:
+def _plant(step: Act, desk: Desk, key: Key, system: Remote, oracle: Diary) -> None:
     name, value = f"x-plant-{step.n}", f"{step.token}, \\{step.n} 紫"
     system.person_plant(key, name, value)
     oracle.planted(desk.name, key, name, value)
 
 
-def _delete(step: Act, desk: Desk, key: Key, system: Remote, oracle: Oracle) -> None:
+def _delete(step: Act, desk: Desk, key: Key, system: Remote, oracle: Diary) -> None:
     if slot_of(system, key):
         _drop_occurrence(step, desk, key, system, oracle)
         return
     shown, other = system.reads(key), _beside(system, key)
+    gone = (key, _marker(system, key))
     system.person_delete(key)
     if other is None:
-        oracle.ended(desk.name, step.token, key, shown)
+        left = {each: system.reads(each) for each in system.items}
+        oracle.deleted(desk.name, step.token, gone, shown, left)
     else:
         oracle.thinned(desk.name, step.token, shown, other)
 
@@ -261,7 +270,7 @@ def _beside(system: Remote, key: Key) -> Appointment | None:
     return None
 
 
-def _cancel(step: Act, desk: Desk, key: Key, system: Remote, oracle: Oracle) -> None:
+def _cancel(step: Act, desk: Desk, key: Key, system: Remote, oracle: Diary) -> None:
     if slot_of(system, key) or system.reads(key).status is Status.CANCELLED:
         return
     shown = system.reads(key)
@@ -269,7 +278,7 @@ def _cancel(step: Act, desk: Desk, key: Key, system: Remote, oracle: Oracle) -> 
     oracle.ended(desk.name, step.token, key, shown)
 
 
-def _arrive(step: Act, desk: Desk, key: Key, system: Remote, oracle: Oracle) -> None:
+def _arrive(step: Act, desk: Desk, key: Key, system: Remote, oracle: Diary) -> None:
     """The vendor's own invitation to what is only a copy here, made from a meeting of another
     calendar, and not touched by other programs. It comes once: for a UID that is known, iTIP
     has changes only (RFC 5546, 2.1.5)."""
@@ -285,7 +294,7 @@ def _arrive(step: Act, desk: Desk, key: Key, system: Remote, oracle: Oracle) -> 
         system.vendor_invites(key, over=step.n % 3 == 0)
 
 
-def _put_back(step: Act, system: Remote, oracle: Oracle) -> None:
+def _put_back(step: Act, system: Remote, oracle: Diary) -> None:
     """A phone that was away puts a deleted item back as it was."""
     lost = [k for k in system.buried if token_of(system.reads_of(system.buried[k])) == step.token]
     if lost and not keys_of(system, step.token):
@@ -293,7 +302,7 @@ def _put_back(step: Act, system: Remote, oracle: Oracle) -> None:
         oracle.put_back(step.token)
 
 
-_Doing = Callable[[Act, Desk, Key, Remote, Oracle], None]
+_Doing = Callable[[Act, Desk, Key, Remote, Diary], None]
 _BIRTHS = frozenset({"visit", "lunch", "series", "past"})
 _ACTS: dict[str, _Doing] = {
     "retitle": _edit(lambda step, held: replace(held, title=_title(step.token, step.n))),

@@ -10,12 +10,12 @@ from syncd.core.state import AppointmentId, Record
 from tests.world import people
 from tests.world.clock import WorldClock
 from tests.world.company import Company
+from tests.world.diary import Diary
 from tests.world.faults import clear, is_clear, set_weather
 from tests.world.hosts import Memory
-from tests.world.oracle import Oracle
 from tests.world.steps import Act, Cycle, Expire, Kill, Pass, Restart, Step, Weather
 from tests.world.surface import Remote
-from tests.world.verdict import Verdict
+from tests.world.verdict import judged
 
 REST = 30
 """Cycles after which a deployment must have come to rest; each is one poll."""
@@ -69,7 +69,7 @@ class Stage:
         hosts = hosts or Memory()
         self.company = company
         self.clock = WorldClock()
-        self.oracle = Oracle(company)
+        self.oracle = Diary(company)
         self.systems: dict[str, Remote] = {}
         hosts.begin(self.clock)
         for desk in company.desks:
@@ -159,7 +159,7 @@ def play(
     deployment = deploy(stage)
     for step in steps:
         stage.run(step, deployment)
-    return stage.come_to_rest(deployment) + Verdict(stage.oracle, stage.systems).complaints()
+    return stage.come_to_rest(deployment) + judged(stage.oracle, stage.systems)
 
 
 def shrink(steps: Sequence[Step], fails: Callable[[Sequence[Step]], bool]) -> list[Step]:

@@ -14,6 +14,7 @@ from syncd.core.model import Appointment, Status, Value
 from syncd.core.paths import DELETED, Path, get
 from syncd.core.state import AppointmentId, Key, Marker
 from tests.world.company import CRM, Desk
+from tests.world.diary import Diary
 from tests.world.oracle import Edit, Oracle, value_in
 from tests.world.people import slot_of, token_of
 from tests.world.series import occurrence, slots
@@ -237,7 +238,7 @@ class Verdict:
         """Under which ids the daemon may know an appointment: by the marks on its copies, or that
         they bore; after an old backup also by one that stands on no copy."""
         marks = [
-            (token_of(system.reads_of(item)), mark.appointment)
+            (self._oracle.stands_for(token_of(system.reads_of(item)), ""), mark.appointment)
             for system in self._systems.values()
             for held in (system.items, system.buried)
             for item in held.values()
@@ -247,6 +248,11 @@ class Verdict:
         told = {id for id, _ in self._oracle.records}
         own = {id for other, id in marks if other == token}
         return own | self._oracle.known_as.get(token, set()) | (told - elsewhere)
+
+
+def judged(diary: Diary, systems: Mapping[str, Remote]) -> list[str]:
+    """What does not hold, by the reading of the diary that fits best of those that can be true."""
+    return min((Verdict(each, systems).complaints() for each in diary.possible()), key=len)
 
 
 def _shown(system: Remote, oracle: Oracle) -> list[Shown]:

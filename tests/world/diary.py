@@ -1,0 +1,209 @@
+"""The diary of one play, read in every way that can be true.
+
+Who deletes the original of a duplicate before syncd has told the two apart has moved it: "a second
+key with a known marker in the same channel waits one cycle: if the first is gone it has moved,
+else a person duplicated it and it is new". Then the duplicate is no appointment of its own, and
+what it says are edits of its original. In bad weather nobody can tell how long it has waited.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from copy import deepcopy
+from dataclasses import dataclass, field, replace
+from functools import wraps
+from typing import TypeVar, cast
+
+from syncd.core.model import Appointment, Status
+from syncd.core.paths import diff
+from syncd.core.state import AppointmentId, Key, Marker
+from tests.world.oracle import Oracle, value_in
+from tests.world.steps import Token
+
+WAITS = 2
+"""In so many looks a duplicate stands beside its original, and is new then."""
+
+_Telling = TypeVar("_Telling", bound=Callable[..., None])
+
+
+@dataclass(frozen=True, slots=True)
+class Twin:
+    """A duplicate, called ``token``, with its original's ``mark``; made after cycle ``look``."""
+
+    token: Token
+    mark: AppointmentId
+    look: int
+
+
+@dataclass(slots=True)
+class Parting:
+    """The original of a duplicate was deleted after cycle ``look``; the youngest that may have
+    taken its place was made after cycle ``since``. ``doubtful``: nobody can tell whether it did.
+    """
+
+    channel: str
+    token: Token
+    since: int
+    look: int
+    doubtful: bool
+
+
+def _told(tell: _Telling) -> _Telling:
+    """Told to every reading, by the names that the appointments have there."""
+
+    @wraps(tell)
+    def telling(self: Diary, *words: object, **more: object) -> None:
+        for each in self.readings():
+            tell(each, *map(each.named, words), **more)
+
+    return cast(_Telling, telling)
+
+
+@dataclass
+class Diary(Oracle):
+    """A reading by which every duplicate is new, and with it the ``others``.
+
+    ``names``: what was a duplicate by its name, and is its original moved.
+    """
+
+    others: list[Diary] = field(default_factory=list)
+    names: dict[Token, Token] = field(default_factory=dict)
+    twins: dict[tuple[str, Key], Twin] = field(default_factory=dict)
+    partings: list[Parting] = field(default_factory=list)
+
+    born = _told(Oracle.born)
+    edited = _told(Oracle.edited)
+    dropped = _told(Oracle.dropped)
+    split = _told(Oracle.split)
+    ended = _told(Oracle.ended)
+    thinned = _told(Oracle.thinned)
+    went_along = _told(Oracle.went_along)
+    purged = _told(Oracle.purged)
+    copied = _told(Oracle.copied)
+    marked = _told(Oracle.marked)
+    planted = _told(Oracle.planted)
+    looked = _told(Oracle.looked)
+    restored = _told(Oracle.restored)
+    recorded = _told(Oracle.recorded)
+
+    def readings(self) -> list[Diary]:
+        """This one and all others."""
+        return [self, *self.others]
+
+    def possible(self) -> list[Diary]:
+        """The readings that can be true: where nothing was broken from before a duplicate was made
+        until it was seen alone, it has moved."""
+        return [each for each in self.readings() if not any(map(each._has_moved, each.partings))]
+
+    def named(self, word: object) -> object:
+        """A token by its name in this reading; nothing else is called as one."""
+        return self.names.get(word, word) if isinstance(word, str) else word
+
+    def doubled(self, channel: str, token: Token, key: Key, marker: Marker | None) -> None:
+        """An item was duplicated to this ``key``, with its ``marker``: without one it is new."""
+        if marker is not None:
+            for each in self.readings():
+                twin = Twin(token, marker.appointment, len(each.calm))
+                each.twins[(channel, key)] = twin
+
+    def rekeyed(self, channel: str, old: Key, new: Key) -> None:
+        """An item has another key now."""
+        for each in self.readings():
+            if (channel, old) in each.twins:
+                each.twins[(channel, new)] = each.twins.pop((channel, old))
+
+    def deleted(
+        self,
+        channel: str,
+        token: Token,
+        gone: tuple[Key, Marker | None],
+        shown: Appointment,
+        left: Mapping[Key, Appointment],
+    ) -> None:
+        """The item ``gone`` was deleted where it read as ``shown``; these are ``left``."""
+        for each in self.readings():
+            self.others += each._parted(channel, each.names.get(token, token), gone, shown, left)
+
+    def put_back(self, token: Token) -> None:
+        """A deleted item came back: what has moved meanwhile may be a duplicate again."""
+        for each in self.readings():
+            for parting in each.partings:
+                parting.doubtful |= parting.token == each.names.get(token, token)
+            Oracle.put_back(each, each.names.get(token, token))
+
+    def stands_for(self, token: Token, slot: str) -> Token:
+        return Oracle.stands_for(self, self.names.get(token, token), slot)
+
+    def _parted(
+        self,
+        channel: str,
+        token: Token,
+        gone: tuple[Key, Marker | None],
+        shown: Appointment,
+        left: Mapping[Key, Appointment],
+    ) -> list[Diary]:
+        """The readings by which one of its duplicates is what was deleted; here it has ended."""
+        key, marker = gone
+        own = self.twins.pop((channel, key), None)
+        waiting = {
+            other: twin
+            for (name, other), twin in self.twins.items()
+            if own is None and marker is not None and twin.mark == marker.appointment
+            if name == channel and other in left and self._waits(channel, twin)
+        }
+        moves = [self._moved(channel, token, other, shown, left[other]) for other in waiting]
+        if waiting:
+            since = max(twin.look for twin in waiting.values())
+            doubtful = token in self.known_as or any(e.token == token for e in self.endings)
+            self.partings.append(Parting(channel, token, since, len(self.calm), doubtful))
+        Oracle.ended(self, channel, token, key, shown)
+        return moves
+
+    def _waits(self, channel: str, twin: Twin) -> bool:
+        """Whether a duplicate need not be new yet."""
+        looks = range(twin.look, len(self.calm))
+        return sum(self._was_seen(channel, [look]) for look in looks) < WAITS
+
+    def _moved(
+        self, channel: str, token: Token, key: Key, shown: Appointment, now: Appointment
+    ) -> Diary:
+        """The reading by which ``token``, which read as ``shown``, is the item ``key`` now. What
+        differs there was set there, but for what nobody saw and is now as it was before."""
+        made = deepcopy(replace(self, others=[]), {id(self.company): self.company})
+        made._rename(channel, made.twins.pop((channel, key)).token, token)
+        Oracle.thinned(made, channel, token, shown, now)
+        for path in diff(shown, now):
+            old, new = (value_in(held, "", path) for held in (shown, now))
+            unseen = [
+                edit.before
+                for edit in made.edits
+                if (edit.token, edit.channel, edit.path) == (token, channel, path)
+                and not made._was_seen(channel, range(edit.look, len(made.calm)))
+            ]
+            if path != ("status",) and unseen[:1] != [new]:
+                made._note(channel, token, path, old, new)
+        if now.status is Status.CANCELLED:
+            Oracle.ended(made, channel, token, key, now)
+        return made
+
+    def _rename(self, channel: str, twin: Token, token: Token) -> None:
+        """What was told of a duplicate is told of its original; what it says in its own
+        ``channel`` is told by what it reads as."""
+        self.names[twin] = token
+        del self.births[twin]
+        self.lost |= {e.number for e in self.edits if (e.token, e.channel) == (twin, channel)}
+        self.edits = [replace(e, token=token) if e.token == twin else e for e in self.edits]
+        self.endings = [ending for ending in self.endings if ending.token != twin]
+        if twin in self.heirs:
+            self.heirs.setdefault(token, {}).update(self.heirs.pop(twin))
+        if twin in self.known_as:
+            self.known_as.setdefault(token, set()).update(self.known_as.pop(twin))
+
+    def _has_moved(self, parting: Parting) -> bool:
+        """Whether everybody can tell that a duplicate has taken the place of its original."""
+        looks = range(parting.look, len(self.calm))
+        seen = next((look for look in looks if parting.channel in self.listed[look]), None)
+        before = parting.since - 1
+        if parting.doubtful or seen is None or before < 0:
+            return False
+        return self._was_seen(parting.channel, [before]) and all(self.calm[before : seen + 1])

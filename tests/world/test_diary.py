@@ -1,0 +1,130 @@
+"""The diary: when the original of a duplicate is deleted, and what is told of the two."""
+
+from __future__ import annotations
+
+import inspect
+
+import pytest
+
+from syncd.core.model import Appointment, Timed
+from tests.world.clock import START
+from tests.world.company import CRM, CUSTOMER
+from tests.world.diary import Diary
+from tests.world.oracle import Oracle
+from tests.world.people import act, keys_of
+from tests.world.play import Stage
+from tests.world.plays import two
+from tests.world.steps import Act
+from tests.world.verdict import judged
+
+CALM, STORMY = True, False
+T21 = Act("duplicate", "cal1", "t2", 21, "t21")
+GONE = Act("delete", "cal1", "t2", 22)
+
+
+def _stage(marker: str = "installation:a1") -> Stage:
+    """A visit in the CRM and in a calendar, seen there by an undisturbed look."""
+    stage = Stage(two(0, 1, person=""), 0)
+    start = START.replace(tzinfo=None)
+    when = Timed(start, start.replace(hour=start.hour + 1), "UTC")
+    visit = Appointment(when, title="t2 王先生", owner=CUSTOMER)
+    stage.systems[CRM].person_create(visit, uid="p1@crm")
+    own = {"marker": marker} if marker else {}
+    stage.systems["cal1"].person_create(visit, uid="p1@crm", **own)
+    stage.oracle.born("t2", CRM, "visit")
+    stage.oracle.looked(calm=CALM, listed=[CRM, "cal1"])
+    return stage
+
+
+def _play(stage: Stage, *steps: Act | bool) -> Diary:
+    """Acts, and looks that are calm or not."""
+    for step in steps:
+        if isinstance(step, Act):
+            desk = stage.company.desk(step.channel)
+            act(step, desk, stage.systems[step.channel], stage.oracle)
+        else:
+            stage.oracle.looked(calm=step, listed=[CRM, "cal1"])
+    return stage.oracle
+
+
+@pytest.mark.parametrize(
+    ("steps", "moved"),
+    [
+        ((T21, GONE, CALM), [{"t21": "t2"}]),
+        ((T21, CALM, GONE, CALM), [{"t21": "t2"}]),
+        ((T21, CALM, CALM, GONE, CALM), [{}]),
+        ((T21, STORMY, GONE, CALM), [{}, {"t21": "t2"}]),
+        ((T21, GONE, STORMY, CALM), [{}, {"t21": "t2"}]),
+        ((STORMY, T21, GONE, CALM), [{}, {"t21": "t2"}]),
+        ((T21, CALM, CALM, STORMY, GONE, CALM), [{}]),
+        ((T21, GONE, Act("put back", "cal1", "t2"), CALM), [{}, {"t21": "t2"}]),
+        ((T21, Act("move key", "cal1", "t21"), GONE, CALM), [{"t21": "t2"}]),
+        ((T21, Act("delete", "cal1", "t21"), GONE, CALM), [{}]),
+        (
+            (T21, Act("duplicate", "cal1", "t21", 31, "t31"), GONE, CALM),
+            [{"t21": "t2"}, {"t31": "t2"}],
+        ),
+        (
+            (T21, Act("duplicate", "cal1", "t2", 31, "t31"), GONE, Act("delete", "cal1", "t21")),
+            [{}, {"t21": "t2"}, {"t31": "t2"}, {"t21": "t2", "t31": "t2"}],
+        ),
+    ],
+)
+def test_the_original_of_a_duplicate_is_deleted(
+    steps: tuple[Act | bool, ...], moved: list[dict[str, str]]
+) -> None:
+    """Before the duplicate has waited, the appointment has moved there."""
+    diary = _play(_stage(), *steps)
+    assert [each.names for each in diary.possible()] == moved
+
+
+def test_a_duplicate_without_a_mark_is_new() -> None:
+    diary = _play(_stage(marker=""), T21, GONE, CALM)
+    assert [each.names for each in diary.possible()] == [{}]
+    assert [ending.token for ending in diary.endings] == ["t2"]
+
+
+def test_what_a_moved_appointment_says_are_edits_of_it() -> None:
+    """What only the original said, and nobody saw, is gone."""
+    stage = _stage()
+    (moved,) = _play(
+        stage,
+        *(T21, Act("place", "cal1", "t21", 5), Act("note", "cal1", "t2", 6)),
+        *(GONE, Act("place", "cal1", "t21", 7), CALM),
+    ).possible()
+    assert set(moved.births) == {"t2"}
+    assert moved.endings == []
+    left = [edit for edit in moved.edits if not moved.is_superseded(edit)]
+    assert [(edit.token, edit.path, edit.after) for edit in left] == [
+        ("t2", ("title",), "t21 n21 客户拜访：王先生"),
+        ("t2", ("location",), "L7 展厅"),
+    ]
+
+
+def test_a_moved_appointment_is_complained_of_unless_it_is_whole() -> None:
+    """Its old title stands without a record: lost. It is nowhere: it was ended by nobody."""
+    stage = _stage()
+    _play(stage, T21, GONE, CALM)
+    (key,) = keys_of(stage.systems["cal1"], "t21")
+    (kept,) = keys_of(stage.systems[CRM], "t2")
+    old = stage.systems[CRM].reads(kept)
+    assert [line[:8] for line in judged(stage.oracle, stage.systems)] == ["1: t2  d"]
+    stage.systems["cal1"].person_edit(key, lambda _: old)
+    (lost,) = judged(stage.oracle, stage.systems)
+    assert lost.startswith("2: cal1 set ('title',) of t2 to 't21 ")
+    stage.systems["cal1"].person_delete(key)
+    stage.systems[CRM].person_delete(kept)
+    assert "4: t2 lives and is not in crm" in judged(stage.oracle, stage.systems)
+
+
+def test_every_reading_is_told_everything() -> None:
+    """Whatever an oracle is told, a diary tells to all its readings."""
+    tellings = {
+        name
+        for name, each in vars(Oracle).items()
+        if inspect.isfunction(each)
+        and not name.startswith("_")
+        and inspect.signature(each).return_annotation == "None"
+    }
+    assert len(tellings) > 10
+    assert tellings - vars(Diary).keys() == set()
