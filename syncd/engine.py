@@ -100,7 +100,6 @@ class Bridge:
         self._contacted: set[str] = set()
         self._prepared, self._fresh = False, True
         self._late: frozenset[tuple[str, str]] = frozenset()
-        self._parked: frozenset[tuple[str, str]] = frozenset()
         self.waits: frozenset[str] = frozenset()
 
     def now(self) -> datetime:
@@ -158,9 +157,10 @@ class Bridge:
             return False
         unpaired = store.unpaired(self.name, self.now(), wires=False)
         dark = {self.targets[name].id for name in self.looks.dark}
-        waiting = self._late | {ref for ref in self._parked if ref[0] in dark}
-        if any((each.channel, each.key) not in waiting for each in unpaired):
-            return False
+        for each in unpaired:
+            parked = each.parked is not None and each.channel in dark
+            if not parked and (each.channel, each.key) not in self._late:
+                return False
         return not store.waits_for_look(self.name)
 
     def _prepare(self) -> None:
@@ -204,8 +204,6 @@ class Bridge:
         the place of today's, look at everything anew before anything is decided."""
         at = self.now()
         emptied = self.looks.look(at, self._window(at), result, full=full, only=only, again=again)
-        seen = {self.targets[name].id for name in self.looks.seen}
-        self._parked = frozenset(ref for ref in self._parked if ref[0] not in seen)
         contacted = {self.targets[name].id for name in self._contacted}
         unknown = self._store.unheard_of(self.name, contacted) if contacted else ()
         if not unknown or self._around.stop.is_set():
@@ -241,7 +239,6 @@ class Bridge:
         moment = self._moment(now)
         paired = self._pair(moment)
         self._late = paired.late
-        self._parked |= paired.parked  # a cycle may pair several times, having looked once
         ids = set(self._store.due(self.name, now)) | set(paired.births) | set(paired.dying)
         ids |= set(paired.giving_way)
         ids -= self._store.left_alone(self.name, now)
@@ -267,14 +264,7 @@ class Bridge:
         contacts = looked - self._contacted
         others = self._around.bridges - {self.name}
         paired = pair_stored(
-            self._store,
-            self.name,
-            self.policy,
-            moment,
-            self._around.new_id,
-            contacts,
-            others,
-            self._parked,
+            self._store, self.name, self.policy, moment, self._around.new_id, contacts, others
         )
         if contacts:
             mark_all_due(

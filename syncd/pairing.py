@@ -41,8 +41,7 @@ class Paired:
     ``births``: appointments that are to be settled for the first time. ``dying``: agreements of
     copies that met a tombstone and are to be removed again. ``late``: invitations (qualified
     channel, key) that wait for a copy of ours; ``invited``: the places where that one is to go;
-    ``giving_way``: of these appointments, those for which that is news. ``parked``: copies
-    (qualified channel, key) that wait for another look, since their first key may go.
+    ``giving_way``: of these appointments, those for which that is news.
     """
 
     births: tuple[AppointmentId, ...] = ()
@@ -50,7 +49,6 @@ class Paired:
     late: frozenset[tuple[str, str]] = frozenset()
     invited: Mapping[AppointmentId, Collection[Place]] = field(default_factory=dict)
     giving_way: tuple[AppointmentId, ...] = ()
-    parked: frozenset[tuple[str, str]] = frozenset()
 
 
 class LazyAgreements(Mapping[AppointmentId, Agreement]):
@@ -88,24 +86,22 @@ def pair_stored(
     new_id: Callable[[], AppointmentId],
     contacts: Collection[str],
     others: Collection[str] = (),
-    resting: Collection[tuple[str, str]] = (),
 ) -> Paired:
     """Give every new copy of the bridge its appointment, as far as one can be told. ``others``:
-    the other bridges, whose appointments are not this one's. ``resting``: copies that were parked
-    since the last look and are not looked into again before the next."""
+    the other bridges, whose appointments are not this one's."""
     for item in store.pending_gone(bridge):
         store.drop_observed(item.channel, [item.key])
     store.recognise(bridge)
     # Without wire forms: nothing pairs by them, and a first look may have brought thousands.
     items = store.unpaired(bridge, moment.now, wires=False)
-    items = [i for i in items if i.copy is not None and (i.channel, i.key) not in resting]
+    items = [item for item in items if item.copy is not None]
     doubted = _doubted(store, bridge, items)
     again = {(item.channel, item.key) for item in doubted}
     items = [*(item for item in items if (item.channel, item.key) not in again), *doubted]
     items = [item for item in items if _bare(item) in policy.channels]
     if not items:
         return Paired()
-    unpaired = _apart(store, bridge, others, [_unpaired(item) for item in items])
+    unpaired = _apart(store, bridge, others, _all_unpaired(store, items))
     contacts = {*contacts, *(_bare(item) for item in doubted)} & policy.channels.keys()
     known = _known(store, bridge, unpaired, moment, contacts)
     found = pair(unpaired, known, policy, moment, new_id)
@@ -113,8 +109,7 @@ def pair_stored(
     _store(store, bridge, found, items, moment, reborn)
     births = (*found.births, *(id for id, _ in reborn.values()))
     late = frozenset((f"{bridge}/{channel}", key) for channel, key in found.late)
-    parked = frozenset((f"{bridge}/{channel}", key) for channel, key in found.parked)
-    return Paired(births, dying, late, found.invited, _giving_way(found, known), parked)
+    return Paired(births, dying, late, found.invited, _giving_way(found, known))
 
 
 def _giving_way(found: Pairing, known: Known) -> tuple[AppointmentId, ...]:
@@ -149,10 +144,19 @@ def _doubted(store: Store, bridge: str, items: list[Observed]) -> list[Observed]
     return list(waiting.values()) if over or fresh & waiting.keys() else []
 
 
-def _unpaired(item: Observed) -> Unpaired:
+def _all_unpaired(store: Store, items: Collection[Observed]) -> list[Unpaired]:
+    """With those that nothing was looked at for since they were told to wait."""
+    waiting = any(item.parked is not None for item in items)
+    looked = {s.channel: s.looked for s in store.channel_states()} if waiting else {}
+    return [_unpaired(item, looked.get(item.channel)) for item in items]
+
+
+def _unpaired(item: Observed, looked: datetime | None = None) -> Unpaired:
     assert item.copy is not None
     seen = Seen(Present(item.copy), item.at, item.before)
-    return Unpaired(_bare(item), item.copy, seen, waited=item.parked is not None)
+    waited = item.parked is not None
+    same = item.parked is not None and (looked is None or looked <= item.parked)
+    return Unpaired(_bare(item), item.copy, seen, waited, same)
 
 
 def _apart(

@@ -35,12 +35,15 @@ from syncd.core.state import (
 
 @dataclass(frozen=True, slots=True)
 class Unpaired:
-    """A copy without an agreement. ``waited``: it has waited a cycle for its first key to go."""
+    """A copy without an agreement. ``waited``: it was seen beside the copy in its place before,
+    and told to wait for that one to go. ``same_look``: its channel was not looked at since, so
+    that nobody knows whether it has gone: it waits on."""
 
     channel: ChannelName
     copy: Copy
     seen: Seen
     waited: bool = False
+    same_look: bool = False
 
 
 def true_marks(

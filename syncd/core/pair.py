@@ -136,7 +136,7 @@ class _Pairing:
                 self.doubles.append(each)
             else:
                 self._assign(each, id, slot)
-        elif not each.waited:
+        elif not each.waited or each.same_look:
             self.found.parked.append(_ref(each))
         elif self._is_doubled(each, id, place):
             self._doubt(each, (id,), "its UID stands twice in this calendar")

@@ -18,12 +18,10 @@ DAY = timedelta(days=1)
 POLICY = Policy(channels("crm", "cal"), USUAL)
 
 
-def _pair(
-    store: Store, contacts: Collection[str] = (), resting: Collection[tuple[str, str]] = ()
-) -> Paired:
+def _pair(store: Store, contacts: Collection[str] = ()) -> Paired:
     moment = Moment(after(9), NOW - 30 * DAY, NOW + 365 * DAY)
     fresh = (f"new{number}" for number in range(9))
-    return pair_stored(store, "sales", POLICY, moment, lambda: next(fresh), contacts, (), resting)
+    return pair_stored(store, "sales", POLICY, moment, lambda: next(fresh), contacts)
 
 
 def _whose(store: Store, channel: str, key: str) -> str | None:
@@ -72,17 +70,3 @@ def test_its_place_is_taken(store: Store) -> None:
     parked = store.observed(CAL, "e2")
     assert parked is not None
     assert parked.parked is not None
-
-
-def test_it_waits_for_another_look(store: Store) -> None:
-    """Invariant 3: a cycle may pair several times. Until there was a look again, which may tell
-    that the first copy is gone, the second is no duplicate."""
-    look(store, CAL, after(1), copy("e1", uid="meeting-1"))
-    store.assign([(CAL, "e1", "a1", "")])
-    look(store, CAL, after(2), copy("e2", uid="meeting-1", appointment=visit("Demo 演示", 15)))
-    found = _pair(store)
-    assert found.parked == {(CAL, "e2")}
-    assert not _pair(store, resting=found.parked).births
-    assert _whose(store, CAL, "e2") is None
-    (born,) = _pair(store).births
-    assert _whose(store, CAL, "e2") == born

@@ -4,7 +4,7 @@ somebody goes on with what had left a calendar."""
 from __future__ import annotations
 
 from tests.world.company import Company
-from tests.world.plays import ALICE, BOB, FIVE, company_of, two
+from tests.world.plays import ALICE, BOB, CHEN, FIVE, company_of, two
 from tests.world.steps import Act, Cycle, Pass, Restart, Step, Weather
 
 RESTORED: dict[str, tuple[Company, list[Step]]] = {
@@ -59,6 +59,13 @@ RESTORED: dict[str, tuple[Company, list[Step]]] = {
         [
             *(*FIVE, Act("series", "cal2", "t18", 18, ALICE), Cycle()),
             *(Act("cancel", "cal2", "t18", 21), Restart(backup=True)),
+        ],
+    ),
+    "what was just made is moved to another key, and its cycle settles twice": (
+        company_of(0, (4, ALICE), (0, ""), (5, CHEN)),
+        [
+            *(Act("visit", "cal1", "t2", 2, ALICE), Act("visit", "crm", "t36", 36, CHEN), Cycle()),
+            *(Act("move key", "cal2", "t36", 39), Act("hand over", "crm", "t2", 43, CHEN)),
         ],
     ),
 }
