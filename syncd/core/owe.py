@@ -11,7 +11,6 @@ from syncd.core.belong import (
     defaults_of,
     for_copy,
     given,
-    holds,
     in_window,
     is_cancelled,
     is_private,
@@ -43,6 +42,7 @@ from syncd.core.state import (
     Slot,
     Write,
 )
+from syncd.core.withdrawn import forget, keeps_own, remember_ending, remember_gone, withdraw
 
 NO_LONGER_HELD = "no longer held"
 CANCELLED = "cancelled"
@@ -79,6 +79,7 @@ class Owing:
     def derive(self) -> tuple[Write, ...]:
         """All writes, in the order of the channels."""
         self._release_absences()
+        remember_gone(self.heres.values(), self.draft, self.policy)
         places: dict[str, list[Place]] = {}
         for place in self.draft.copies:
             places.setdefault(place[0], []).append(place)
@@ -90,10 +91,10 @@ class Owing:
     def _channel(self, channel: Channel, places: list[Place]) -> None:
         draft = self.draft
         if draft.deleting is not None:
-            self._remove(channel, places, DELETED)
+            self._end(channel, places, DELETED)
             return
         if not keeps_cancelled(channel) and is_cancelled(draft.appointment):
-            self._remove(channel, places, CANCELLED)
+            self._end(channel, places, CANCELLED)
             return
         if (channel.name, WHOLE) in self.invited:
             self._give_way(channel, places)
@@ -101,50 +102,33 @@ class Owing:
         stays = self.private and any(self._may_stay(channel, place) for place in places)
         if not should_hold(
             channel, draft.appointment, self.policy, born=draft.born, here=stays
-        ) and not self._keeps_own(channel, places):
+        ) and not keeps_own(channel, places, draft, self.policy):
             self._exit(channel, places)
             return
-        for place, absence in list(draft.absent.items()):
-            if place[0] == channel.name and absence.reason == WITHDRAWN:
-                del draft.absent[place]
+        forget(channel, draft)
         self._equal(channel, places)
 
     def _may_stay(self, channel: Channel, place: Place) -> bool:
         return channel.is_crm or not self.draft.copies[place].ours
 
-    def _keeps_own(self, channel: Channel, places: list[Place]) -> bool:
-        """A copy that somebody made there and that the channel never held as its own stays."""
-        before = self.draft.before
-        if not places or any(self.draft.copies[place].ours for place in places):
-            return False
-        if any(map(self._was_withdrawn, places)):
-            return False
-        return before is None or not holds(channel, before.appointment, self.policy)
-
-    def _was_withdrawn(self, place: Place) -> bool:
-        """Whether we took the copy from there, or are about to, and a phone merely put it back.
-        An invitation that comes later is nobody's old copy."""
-        draft, before = self.draft, self.draft.before
-        absence = draft.absent.get(place)
-        if absence is None and before is not None and not draft.copies[place].copy.invited:
-            absence = before.absent.get(place)
-        return absence is not None and absence.reason == WITHDRAWN
+    def _end(self, channel: Channel, places: list[Place], reason: str) -> None:
+        remember_ending(channel, places, self.draft, self.policy)
+        self._remove(channel, places, reason)
 
     def _exit(self, channel: Channel, places: list[Place]) -> None:
         if channel.on_exit is OnExit.KEEP or (channel.is_left and self._has_ended()):
             return
         for place in places:
             self._record_leaving(channel, place)
-            if place not in self.draft.absent:
-                person = channel.person
-                self.draft.absent[place] = Absence(self.draft.now, WITHDRAWN, person)
+            withdraw(channel, place, self.draft)
         self._remove(channel, places, LEFT if channel.is_left else NO_LONGER_HELD)
 
     def _give_way(self, channel: Channel, places: list[Place]) -> None:
         """The vendor's own invitation waits beside our copy, which goes. That is said once: it is
         on record while our copy, or for a moment any, is absent."""
         place = (channel.name, WHOLE)
-        if place not in self.draft.absent:
+        absence = self.draft.absent.get(place)
+        if absence is None or absence.reason == WITHDRAWN:
             self.draft.absent[place] = Absence(self.draft.now, GAVE_WAY)
             self.draft.records.append(Record(Kind.REPLACED, (), GAVE_WAY, channel.name))
         self._remove(channel, places, INVITED)
@@ -362,6 +346,8 @@ class Owing:
                 draft.appointment, moment.now, moment.default_zone
             )
         for place, absence in list(draft.absent.items()):
+            if absence.reason == WITHDRAWN:
+                continue  # that ends when the channel holds it
             added = bool(absence.person) and (
                 takes_part(absence.person, draft.appointment, self.policy)
                 and not takes_part(absence.person, before.appointment, self.policy)

@@ -40,6 +40,20 @@ def test_it_takes_the_place_of_our_copy() -> None:
     assert [(r.kind, r.winner) for r in made.history()] == [(Kind.REPLACED, "cal2")]
 
 
+def test_our_copy_was_to_go_with_a_cancellation() -> None:
+    """It takes place after all when the invitation comes: that ours went for it is said."""
+    made = company()
+    made.remotes["cal2"].down = True
+    made.edit("crm", status=Status.CANCELLED)
+    made.cycle()
+    made.remotes["cal2"].down = False
+    invite(made)
+    made.edit("crm", status=Status.CONFIRMED)
+    made.run()
+    assert len(kept(made)["cal2"]) == 1
+    assert [r.winner for r in made.history(Kind.REPLACED)] == ["cal2"]
+
+
 def test_it_comes_together_with_the_organizers() -> None:
     """Nothing of ours was there: it joins."""
     made = before()

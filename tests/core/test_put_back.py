@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 
-from syncd.core.channel import Filter, FilterMode
+import pytest
+
+from syncd.core.channel import Cancelled, Filter, FilterMode
 from syncd.core.model import Appointment, Attendee, Customer, Recurrence, Status
 from syncd.core.state import Copy, Kind
 from tests.core.harness import World, settled_world
@@ -174,3 +176,82 @@ def test_a_row_of_a_deleted_series_does_not_bring_back_all_of_it() -> None:
     made.run()
     assert count(made) == {"crm": 1, "rows": 1}
     assert made.reads("crm").recurrence is None
+
+
+MARK = Cancelled.MARK
+
+
+def _of_alice(cancelled: Cancelled = Cancelled.REMOVE) -> tuple[World, Copy]:
+    """A visit of Alice's, and her copy; Bob has a calendar, too."""
+    own = Filter(FilterMode.OWN)
+    alice = channel("cal", 1, person=ALICE, holds=own, cancelled=cancelled)
+    bob = channel("cal2", 2, person=BOB, holds=own, cancelled=cancelled)
+    made = settled_world("crm", alice, bob, visit=replace(VISIT, owner=ALICE))
+    (copy,) = made.remotes["cal"].copies.values()
+    return made, copy
+
+
+def _cancelled_in(made: World, name: str) -> None:
+    if name == "crm":
+        made.edit("crm", status=Status.CANCELLED)
+    else:
+        made.remove(name)
+    made.run()
+    assert made.reads("crm").status is Status.CANCELLED
+
+
+@pytest.mark.parametrize(
+    ("name", "cancelled"), [("crm", Cancelled.REMOVE), ("cal", Cancelled.REMOVE), ("cal", MARK)]
+)
+def test_a_copy_from_before_a_cancellation_is_put_back(name: str, cancelled: Cancelled) -> None:
+    """Invariant 4. Alice's visit was cancelled, and takes place after all as Bob's: the copy that
+    her phone puts back is no copy of her own making, and goes again."""
+    made, copy = _of_alice(cancelled)
+    _cancelled_in(made, name)
+    assert count(made)["cal"] == 0
+    made.now += timedelta(days=1)
+    made.run()
+    made.edit("crm", status=Status.CONFIRMED, owner=BOB)
+    made.run()
+    assert count(made) == {"crm": 1, "cal": 0, "cal2": 1}
+    _put_back(made, copy)
+    made.run()
+    assert count(made) == {"crm": 1, "cal": 0, "cal2": 1}
+
+
+@pytest.mark.parametrize("name", ["crm", "cal"])
+@pytest.mark.parametrize("cancelled", list(Cancelled))
+def test_what_takes_place_after_all_reaches_who_it_belongs_to(
+    name: str, cancelled: Cancelled
+) -> None:
+    """Invariant 1. It was cancelled, given to Bob, given back, and is on again: Alice has it."""
+    made, _ = _of_alice(cancelled)
+    _cancelled_in(made, name)
+    for owner in (BOB, ALICE):
+        made.edit("crm", owner=owner)
+        made.run()
+    made.edit("crm", status=Status.CONFIRMED)
+    made.run()
+    assert count(made) == {"crm": 1, "cal": 1, "cal2": 0}
+    assert made.reads("cal").status is Status.CONFIRMED
+
+
+def test_a_copy_from_before_a_deletion_is_put_back() -> None:
+    """Invariant 4. Deleted in the CRM, which Bob's calendar does not hear of; there Alice is taken
+    off meanwhile, and the edit wins. Her phone's old copy goes again."""
+    own = Filter(FilterMode.OWN)
+    alice, bob = channel("cal", 1, person=ALICE, holds=own), channel("cal2", 2)
+    visit = replace(VISIT, attendees=(Attendee(ALICE), Attendee(BOB)))
+    made = settled_world("crm", alice, bob, visit=visit)
+    (copy,) = made.remotes["cal"].copies.values()
+    made.remotes["cal2"].down = True
+    made.remove("crm")
+    made.cycle()
+    assert count(made) == {"crm": 0, "cal": 0, "cal2": 1}
+    made.remotes["cal2"].down = False
+    made.edit("cal2", attendees=(Attendee(BOB),))
+    made.run()
+    assert count(made) == {"crm": 1, "cal": 0, "cal2": 1}
+    _put_back(made, copy)
+    made.run()
+    assert count(made) == {"crm": 1, "cal": 0, "cal2": 1}

@@ -17,6 +17,7 @@ from tests.world.faults import storm
 from tests.world.play import play
 from tests.world.plays import ALICE, PLAYS, company_of, two
 from tests.world.plays_duplicated import DUPLICATED
+from tests.world.plays_ended import ENDED
 from tests.world.plays_invited import INVITED
 from tests.world.plays_moved import MOVED
 from tests.world.plays_restored import RESTORED
@@ -24,7 +25,7 @@ from tests.world.plays_series import SERIES
 from tests.world.steps import Act, Cycle, Kill, Pass, Step, Weather
 
 STORMS = int(os.environ.get("SYNCD_STORMS", "10"))
-WENT_WRONG = {**PLAYS, **RESTORED, **INVITED, **SERIES, **MOVED, **DUPLICATED}
+WENT_WRONG = {**PLAYS, **RESTORED, **INVITED, **SERIES, **MOVED, **DUPLICATED, **ENDED}
 
 
 @pytest.mark.parametrize(("company", "steps"), WENT_WRONG.values(), ids=WENT_WRONG)
