@@ -258,7 +258,7 @@ FAULTS = (
     ),
     Fault(
         "syncd/core/pair.py",
-        "        elif not each.waited:\n",
+        "        elif not each.waited or each.same_look:\n",
         "        elif False:\n",
         "a moved key is taken for a duplicate",
     ),

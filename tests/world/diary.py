@@ -17,7 +17,8 @@ from typing import TypeVar, cast
 from syncd.core.model import Appointment, Status
 from syncd.core.paths import diff
 from syncd.core.state import AppointmentId, Key, Marker
-from tests.world.oracle import Oracle, value_in
+from tests.world.filed import value_in
+from tests.world.oracle import Oracle
 from tests.world.steps import Token
 
 WAITS = 2
@@ -82,6 +83,8 @@ class Diary(Oracle):
     copied = _told(Oracle.copied)
     marked = _told(Oracle.marked)
     planted = _told(Oracle.planted)
+    remade = _told(Oracle.remade)
+    looking = _told(Oracle.looking)
     looked = _told(Oracle.looked)
     restored = _told(Oracle.restored)
     recorded = _told(Oracle.recorded)

@@ -2,13 +2,29 @@
 
 from __future__ import annotations
 
-from syncd.core.model import FIELDS, OVERRIDABLE_FIELDS, Appointment
-from syncd.core.paths import DELETED, Path, field_of
+from syncd.core.model import FIELDS, OVERRIDABLE_FIELDS, Appointment, Value
+from syncd.core.paths import DELETED, Path, field_of, get
+from tests.world.series import occurrence, slots
 
 
 def filed(path: Path, slot: str) -> Path:
     """Where an edit of an item for ``slot`` is filed: whole fields of the occurrence."""
     return ("overrides", slot, path[0]) if slot else path
+
+
+def value_in(held: Appointment, slot: str, path: Path) -> Value:
+    """The value at a filed path of an item that stands for ``slot`` (empty: for all)."""
+    if path[0] != "overrides":
+        return get(held, path)
+    own = path[1:]
+    if slot:
+        return None if own[1] == DELETED else get(held, (own[1],))
+    if own[1] == DELETED:
+        override = held.override(own[0])
+        return True if (override is not None and override.deleted) else None
+    if own[0] not in slots(held):
+        return None
+    return get(occurrence(held, own[0]), (own[1],))
 
 
 def goes(place: Path, after: Appointment) -> bool:

@@ -12,12 +12,11 @@ from dataclasses import dataclass, field
 
 from syncd.core.fidelity import Fidelity, project_value
 from syncd.core.model import Appointment, Value
-from syncd.core.paths import DELETED, Path, diff, field_of, get
+from syncd.core.paths import DELETED, Path, diff, field_of
 from syncd.core.state import AppointmentId, Key, Kind, Marker, Record, Slot
 from tests.world.company import Company
 from tests.world.exchanged import Exchanged
-from tests.world.filed import filed, goes, same_place, same_value
-from tests.world.series import occurrence, slots
+from tests.world.filed import filed, goes, same_place, same_value, value_in
 from tests.world.steps import Token
 
 CALM_LOOKS = 3
@@ -192,6 +191,10 @@ class Oracle:
         self.plants.append(Plant(channel, key, name, value))
 
     # ---- what the daemon does
+
+    def remade(self, channel: str) -> None:
+        """The collection of ``channel`` is another one from now on."""
+        self.exchanged.remade(channel)
 
     def looking(self, shown: Mapping[str, frozenset[Key]]) -> None:
         """A cycle begins; the remotes have those that are ``shown``."""
@@ -376,21 +379,6 @@ def alike(path: Path, one: Value, ours: Fidelity, two: Value, theirs: Fidelity) 
     """Whether two channels can hold ``one`` and ``two`` of the same value."""
     name = field_of(path)
     return project_value(name, one, theirs) == project_value(name, two, ours)
-
-
-def value_in(held: Appointment, slot: str, path: Path) -> Value:
-    """The value at a filed path of an item that stands for ``slot`` (empty: for all)."""
-    if path[0] != "overrides":
-        return get(held, path)
-    own = path[1:]
-    if slot:
-        return None if own[1] == DELETED else get(held, (own[1],))
-    if own[1] == DELETED:
-        override = held.override(own[0])
-        return True if (override is not None and override.deleted) else None
-    if own[0] not in slots(held):
-        return None
-    return get(occurrence(held, own[0]), (own[1],))
 
 
 _RECORDING = frozenset(

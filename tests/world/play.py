@@ -89,7 +89,7 @@ class Stage:
                 system = self.systems[channel]
                 (system.remake if remade else system.expire_cursors)()
                 if remade:
-                    self.oracle.exchanged.remade(channel)
+                    self.oracle.remade(channel)
             case Pass(seconds=seconds):
                 self.clock.advance(seconds)
             case Kill(at=at):

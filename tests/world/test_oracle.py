@@ -233,6 +233,6 @@ def test_in_a_calendar_that_is_another_one_nobody_can_tell_what_was_deleted(
     if seen:
         oracle.looking({"cal1": frozenset({"k2"})})
         oracle.looked(calm=True, listed=["cal1"])
-    oracle.exchanged.remade("cal1")
+    oracle.remade("cal1")
     oracle.looking({"cal1": frozenset(left)})
     assert [ending.contested for ending in oracle.endings] == [contested]

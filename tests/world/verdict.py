@@ -15,7 +15,8 @@ from syncd.core.paths import DELETED, Path, get
 from syncd.core.state import AppointmentId, Key, Marker
 from tests.world.company import CRM, Desk
 from tests.world.diary import Diary
-from tests.world.oracle import Edit, Oracle, value_in
+from tests.world.filed import value_in
+from tests.world.oracle import Edit, Oracle
 from tests.world.people import slot_of, token_of
 from tests.world.series import occurrence, slots
 from tests.world.steps import Token
