@@ -9,6 +9,7 @@ import atexit
 import itertools
 import shutil
 import tempfile
+import time
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -56,6 +57,11 @@ class Restartable:
     def stop(self, mode: str = "fast", *, wait: bool = True) -> None:
         """``fast`` drops all sessions, ``smart`` waits for them and lets nobody in meanwhile."""
         self._ctl("-w" if wait else "-W", "-m", mode, "stop")
+
+    def wait_until_gone(self) -> None:
+        """It was told to stop, and does when it can."""
+        while (self.folder / "postmaster.pid").exists():
+            time.sleep(0.05)
 
     def start(self) -> None:
         """With the data that were there."""

@@ -351,7 +351,9 @@ def upgrade(connection: Connection, to: str = VERSIONS[-1]) -> None:
 
 def _where(url: URL) -> str:
     """The file's or the server's name."""
-    return f"{url.database}" if url.get_backend_name() == "sqlite" else f"PostgreSQL at {url.host}"
+    if url.get_backend_name() == "sqlite":
+        return f"{url.database}"
+    return f"PostgreSQL at {url.host}" if url.host else "PostgreSQL at its socket"
 
 
 def _words(url: URL, error: SQLAlchemyError) -> str:

@@ -139,8 +139,8 @@ def test_a_folder_that_cannot_be_made(consenting: Office, call: Call) -> None:
 def test_with_a_state_on_a_server_it_is_beside_the_configuration(
     consenting: Office, call: Call
 ) -> None:
-    """The sign-in itself needs that server, since the installation's name is there."""
+    """The sign-in itself needs that server, since the installation's name is there: it is away."""
     port = free_port()
     bent(consenting, '"sqlite:///state.db"', f'"postgresql://u@127.0.0.1:{port}/syncd"')
-    assert call("auth", "alice-dav").code == 2
+    assert call("auth", "alice-dav").code == 1
     assert (consenting.folder / "tokens").is_dir()

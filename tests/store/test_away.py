@@ -109,7 +109,7 @@ def test_a_server_that_goes_and_comes() -> None:
             for error in knocked(server.url):
                 assert isinstance(error, StateUnavailable)
                 assert "the database system is shutting down" in str(error)
-        server.stop()
+        server.wait_until_gone()  # it ends when its last session does
         for error in knocked(server.url):
             assert isinstance(error, StateUnavailable)
         server.start()
