@@ -176,11 +176,14 @@ class Deployed:
         return [(entry.appointment, entry.record) for entry in self._store.history()]
 
     def _copies(self) -> dict[tuple[str, Key], Appointment | None]:
-        """By channel and key, what the store knows of its copies; ``None`` if only an answer."""
+        """By channel and key, what the store knows of its copies: what they read as, or what was
+        written where only an answer tells of it; ``None`` if that was to be deleted."""
         found: dict[tuple[str, Key], Appointment | None] = {}
         for case in self._store.cases("world", self._store.agreement_ids("world")):
             copies = case.agreement.copies if case.agreement is not None else {}
-            found |= {(each.write.channel, each.key): None for each in case.intents if each.key}
+            for each in case.intents:
+                if each.key:
+                    found[each.write.channel, each.key] = each.write.content
             for (channel, _), settled in copies.items():
                 found[channel, settled.copy.key] = settled.copy.reads
         return found

@@ -68,4 +68,11 @@ RESTORED: dict[str, tuple[Company, list[Step]]] = {
             *(Act("move key", "cal2", "t36", 39), Act("hand over", "crm", "t2", 43, CHEN)),
         ],
     ),
+    "a backup of which only an answer tells what the CRM has, and it is deleted after an edit": (
+        Company(two(1, 0, person="").desks, ("cal1", "crm")),
+        [
+            *(*FIVE[:4], Act("visit", "cal1", "t24", 24), Cycle(), Act("note", "cal1", "t24", 29)),
+            *(Cycle(), Cycle(), Act("delete", "crm", "t24", 38), Restart(backup=True)),
+        ],
+    ),
 }
