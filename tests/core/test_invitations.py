@@ -211,6 +211,18 @@ def test_it_is_written_over_our_copy() -> None:
     assert made.agreed().status is Status.CONFIRMED
 
 
+def test_our_copy_was_cancelled_before_it_was_written_over() -> None:
+    """Invariant 2: an invitation joins, so what differs in it is put back, and on record."""
+    made = company()
+    (ours,) = kept(made)["cal2"]
+    invite(made, replace(MEETING, status=Status.CANCELLED), key=ours)
+    made.remotes["cal2"].copies[ours] = replace(made.remotes["cal2"].copies[ours], marker=None)
+    made.run()
+    assert {made.reads(name).status for name in made.remotes} == {Status.CONFIRMED}
+    (record,) = made.history(Kind.PUT_BACK)
+    assert (record.path, record.claims) == (("status",), (("cal2", Status.CANCELLED),))
+
+
 def test_a_series_for_which_single_occurrences_stand() -> None:
     """Bob's vendor has no form for it that we may write, but its invitation is there."""
     weekly = replace(MEETING, recurrence=Recurrence(("FREQ=WEEKLY;COUNT=3",)))

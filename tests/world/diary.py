@@ -78,6 +78,7 @@ class Diary(Oracle):
     split = _told(Oracle.split)
     ended = _told(Oracle.ended)
     thinned = _told(Oracle.thinned)
+    written_over = _told(Oracle.written_over)
     went_along = _told(Oracle.went_along)
     purged = _told(Oracle.purged)
     copied = _told(Oracle.copied)

@@ -155,6 +155,16 @@ class Oracle:
             and not self.agree(edit, value_in(other, "", edit.path), channel)
         }
 
+    def written_over(self, channel: str, token: Token) -> None:
+        """The vendor wrote its invitation over our copy, which was cancelled. An invitation joins:
+        what differs in it is put back and on record (design, section 5). So is a cancellation that
+        no undisturbed look had seen in our copy; nothing has ended by it."""
+        along = {token, *self.heirs.get(token, {}).values()}
+        for ending in self.endings:
+            seen = self._was_seen(channel, range(ending.look, len(self.calm)))
+            if ending.token in along and ending.channel == channel and not seen:
+                ending.contested = True
+
     def went_along(self, channel: str, token: Token, key: Key, *, contested: bool) -> None:
         """``token`` is the rest of a cancelled series, and no less cancelled: it lives only where
         the series does, whose cancellation was ``contested`` before it was split, or is later."""

@@ -291,7 +291,10 @@ def _arrive(step: Act, desk: Desk, key: Key, system: Remote, oracle: Diary) -> N
         return
     if isinstance(system, MemorySystem) and not any(name.startswith("x-") for name in held):
         oracle.marked(step.token, Marker.parse(held["marker"]))
-        system.vendor_invites(key, over=step.n % 3 == 0)
+        over = step.n % 3 == 0
+        system.vendor_invites(key, over=over)
+        if over and system.reads(key).status is Status.CANCELLED:
+            oracle.written_over(desk.name, step.token)
 
 
 def _put_back(step: Act, system: Remote, oracle: Diary) -> None:

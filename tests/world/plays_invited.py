@@ -31,4 +31,11 @@ INVITED: dict[str, tuple[Company, list[Step]]] = {
             *(Act("duplicate", "cal1", "t5", 16, "t16"), Act("arrive", "cal1", "t5", 3)),
         ],
     ),
+    "our copy is cancelled, and an invitation is written over it before anybody looks": (
+        two(0, 4, person=""),
+        [
+            *(Act("visit", "crm", "t1", 1), Cycle(), Cycle(), Act("cancel", "cal1", "t1", 40)),
+            Act("arrive", "cal1", "t1", 0),
+        ],
+    ),
 }

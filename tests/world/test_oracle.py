@@ -236,3 +236,21 @@ def test_in_a_calendar_that_is_another_one_nobody_can_tell_what_was_deleted(
     oracle.remade("cal1")
     oracle.looking({"cal1": frozenset(left)})
     assert [ending.contested for ending in oracle.endings] == [contested]
+
+
+@pytest.mark.parametrize(
+    ("listed", "over", "contested"),
+    [((), "cal1", True), (("crm",), "cal1", True), (("cal1",), "cal1", False), ((), "cal2", False)],
+    ids=["nobody has looked", "somebody looked elsewhere", "it was seen", "over another copy"],
+)
+def test_an_invitation_over_our_copy_takes_a_cancellation_along_that_nobody_saw(
+    listed: tuple[str, ...], over: str, contested: bool
+) -> None:
+    oracle = Oracle(COMPANY)
+    oracle.born("t1", "crm", "visit")
+    day = START.replace(tzinfo=None)
+    oracle.ended("cal1", "t1", "k1", Appointment(Timed(day, day, "UTC")))
+    for channel in listed:
+        oracle.looked(calm=True, listed=[channel])
+    oracle.written_over(over, "t1")
+    assert [ending.contested for ending in oracle.endings] == [contested]
