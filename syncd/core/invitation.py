@@ -13,7 +13,7 @@ from enum import Enum, auto
 from syncd.core.channel import Channel, Direction
 from syncd.core.marks import Unpaired
 from syncd.core.paired import Known
-from syncd.core.state import WHOLE, Agreement, AppointmentId, Copy, Key, Place, Settled
+from syncd.core.state import WHOLE, AppointmentId, Copy, Key, Place, Settled
 
 
 class Turn(Enum):
@@ -44,16 +44,18 @@ def turn_of(
         return Turn.SOON
     # Who is invited to one occurrence is not invited to the series.
     alike = (each.copy.reads.recurrence is None) == (settled.copy.reads.recurrence is None)
-    if not alike or not is_ours(settled, id, agreement, place):
+    if not alike or not is_ours(settled, id):
         return Turn.NOW
     return Turn.LATER if to.direction is Direction.FROM else Turn.OURS
 
 
-def is_ours(settled: Settled, id: AppointmentId, agreement: Agreement, place: Place) -> bool:
-    """Whether we made a copy, and it is still that. After a lost store its marker tells."""
+def is_ours(settled: Settled, id: AppointmentId) -> bool:
+    """Whether we made a copy, and it is still that. After a lost store its marker tells, also
+    where the appointment was born anew: the copy that it truly was born in may not have been
+    there to be seen, and has no marker."""
     copy = settled.copy
     marked = copy.marker is not None and copy.marker.appointment == id
-    return not copy.invited and (settled.ours or (marked and agreement.born != place[0]))
+    return not copy.invited and (settled.ours or marked)
 
 
 def has_replaced(copy: Copy, settled: Settled) -> bool:

@@ -107,6 +107,23 @@ def test_the_store_is_lost(parked: bool) -> None:
     one_meeting(made)
 
 
+@pytest.mark.parametrize("away", [("cal",), ("crm",), ("crm", "cal")])
+def test_the_store_is_lost_while_others_do_not_answer(away: tuple[str, ...]) -> None:
+    """Invariants 3 and 6: of what we had copied the meeting is made anew, wherever that is; the
+    invitation comes when it stands there as settled."""
+    made = company()
+    made.lose_store()
+    for name in away:
+        made.remotes[name].down = True
+    made.cycle()
+    assert made.agreed().title == MEETING.title
+    for name in away:
+        made.remotes[name].down = False
+    invite(made)
+    made.run(6)
+    one_meeting(made)
+
+
 def test_it_is_seen_before_the_copy_that_we_had_begun_to_make() -> None:
     """Invariant 3: our create was carried out and not answered, and the listing lags."""
     made = before()

@@ -6,8 +6,8 @@ While it stands beside ours, somebody deletes one of the two: nothing has ended 
 from __future__ import annotations
 
 from tests.world.company import Company
-from tests.world.plays import two
-from tests.world.steps import Act, Cycle, Step
+from tests.world.plays import FIVE, two
+from tests.world.steps import Act, Cycle, Restart, Step, Weather
 
 INVITED: dict[str, tuple[Company, list[Step]]] = {
     "our copy is deleted beside an invitation that nobody has seen yet": (
@@ -36,6 +36,14 @@ INVITED: dict[str, tuple[Company, list[Step]]] = {
         [
             *(Act("visit", "crm", "t1", 1), Cycle(), Cycle(), Act("cancel", "cal1", "t1", 40)),
             Act("arrive", "cal1", "t1", 0),
+        ],
+    ),
+    "an invitation to what an old backup does not know, and its record cannot be seen": (
+        two(0, 0, person=""),
+        [
+            *(*FIVE, Act("visit", "crm", "t1", 1), Cycle(), Weather("crm", "down", True)),
+            *(Restart(backup=True), Cycle(), Weather("crm", "down", False)),
+            Act("arrive", "cal1", "t1", 1),
         ],
     ),
 }
