@@ -4,4 +4,9 @@ They are played and printed like all others, but do not fail a run. Each has wha
 it; a seed that plays well again is taken out.
 """
 
-KNOWN: dict[int, str] = {}
+KNOWN: dict[int, str] = {
+    42246: "handed over, seen, handed over again; then an old state is put in place: the copy of"
+    " who had it between stays, since it looks like one that he pasted there",
+    43818: "a vendor's invitation beside our copy and a hand over, both seen in one look: it stays,"
+    " as it does where it comes after the hand over; nobody can tell the two orders apart",
+}
