@@ -46,8 +46,10 @@ class Cursor:
         return json.dumps(parts, sort_keys=True)
 
     @classmethod
-    def parse(cls, text: str, columns: str) -> Cursor:
-        """Raises ``CursorExpired`` if it is none, or other columns are read by now."""
+    def parse(cls, text: str, columns: str, now: datetime) -> Cursor:
+        """Raises ``CursorExpired`` if it is none, if other columns are read by now, or if our clock
+        was ahead when it was made: what was modified since may look older than what it has seen.
+        """
         try:
             parts = json.loads(text)
             start, end = (datetime.fromisoformat(each) for each in parts["window"])
@@ -57,6 +59,8 @@ class Cursor:
             raise CursorExpired("the cursor is not one of this connector") from None
         if found.columns != columns:
             raise CursorExpired("other columns of the table are read than at the last look")
+        if found.at > now:
+            raise CursorExpired("at the last look this machine's clock was ahead of what it is now")
         return found
 
 

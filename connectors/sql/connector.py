@@ -80,7 +80,7 @@ class SqlConnector:
         each 500 changed ones. Without a modified column, or a cursor: all rows are read.
         """
         opened, now = self._opened(), datetime.now(UTC)
-        cursor = None if since is None else Cursor.parse(since, opened.layout.fingerprint)
+        cursor = None if since is None else Cursor.parse(since, opened.layout.fingerprint, now)
         gathered = Gathered(opened.reader, window, known, now)
         with self._database.reading() as connection:
             if cursor is None or not opened.reader.token:

@@ -229,6 +229,22 @@ def test_a_cursor_of_other_columns_has_expired(table: Table) -> None:
     assert [copy.reads.custom for copy in again.copies] == [(("budget", "5"),)]
 
 
+def test_a_cursor_of_a_clock_that_was_ahead_has_expired(table: Table) -> None:
+    """Invariant 2: what was edited since the clock was set right is stamped earlier than all that
+    was seen, and would be read by nobody."""
+    key = table.insert(subject="Besuch", updated_at=LONG_AGO)
+    connector = table.connect()
+    first = connector.observe(None, WINDOW, {})
+    assert first.cursor is not None
+    parts = json.loads(first.cursor)
+    ahead = datetime.fromisoformat(parts["at"]) + timedelta(hours=3)
+    table.edit(key, subject="Besuch, verschoben 改期", updated_at=naive(NOW) - timedelta(hours=1))
+    with pytest.raises(CursorExpired, match="clock"):
+        connector.observe(json.dumps({**parts, "at": ahead.isoformat()}), WINDOW, {})
+    again = connector.observe(None, WINDOW, known_of(first.copies))
+    assert [copy.reads.title for copy in again.copies] == ["Besuch, verschoben 改期"]
+
+
 @pytest.mark.parametrize("mixed", ["2026-03-01T09:00:00", "2026-03-01 09:00:00.500000"])
 def test_texts_of_several_forms_in_one_modified_column(make: Make, mixed: str) -> None:
     columns = [each for each in visit_columns() if each.name != "updated_at"]
