@@ -205,6 +205,9 @@ class Transport:
 _HEADERS = {"User-Agent": "syncd", "Accept": "text/xml, text/calendar"}
 _transports: weakref.WeakValueDictionary[bytes, Transport] = weakref.WeakValueDictionary()
 _transports_lock = threading.Lock()
+_making = threading.Lock()
+"""One client is made at a time: the library's first one fills a table that the next one reads
+(``compatibility_hints.FeatureSet``, caldav 3.6), and may find it empty: ``KeyError``."""
 
 
 def transport_for(account: Account) -> Transport:
@@ -223,15 +226,16 @@ def _dav_client(account: Account) -> DAVClient:
     import niquests
     from caldav.davclient import DAVClient
 
-    client = DAVClient(
-        account.origin + "/",
-        username=account.username or None,
-        password=account.secret or None,
-        auth_type=account.auth if account.secret else None,
-        timeout=account.timeout,  # type: ignore[arg-type]  # it is handed on, and may be a float
-        features=account.features or None,  # type: ignore[arg-type]  # None means no profile
-        enable_rfc6764=False,  # the URL is configured: no DNS look-ups
-    )
+    with _making:
+        client = DAVClient(
+            account.origin + "/",
+            username=account.username or None,
+            password=account.secret or None,
+            auth_type=account.auth if account.secret else None,
+            timeout=account.timeout,  # type: ignore[arg-type]  # it is handed on, and may be a float
+            features=account.features or None,  # type: ignore[arg-type]  # None means no profile
+            enable_rfc6764=False,  # the URL is configured: no DNS look-ups
+        )
     # Neither a UDP port nor a certificate authority's server may be reachable: both would only
     # cost a timeout.
     client.session = niquests.Session(disable_http3=True, revocation_configuration=None)
