@@ -56,10 +56,15 @@ def call(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) ->
 @pytest.fixture
 def office(tmp_path: Path, radicale_server: Server, monkeypatch: pytest.MonkeyPatch) -> Office:
     """A CRM and Alice's calendar."""
-    url = radicale_server.calendar(f"alice-{uuid4().hex[:8]}")
-    made = Office(tmp_path, [Desk("alice", radicale_server, url)])
-    for name, value in made.environment.items():
-        monkeypatch.setenv(name, value)
-    monkeypatch.setenv("COLUMNS", "80")
-    monkeypatch.chdir(tmp_path)
+    return an_office(tmp_path, radicale_server, "alice", monkeypatch)
+
+
+def an_office(folder: Path, server: Server, name: str, here: pytest.MonkeyPatch) -> Office:
+    """A CRM and one calendar; commands are called in its folder, with its passwords."""
+    url = server.calendar(f"{name}-{uuid4().hex[:8]}")
+    made = Office(folder, [Desk(name, server, url)])
+    for variable, value in made.environment.items():
+        here.setenv(variable, value)
+    here.setenv("COLUMNS", "80")
+    here.chdir(folder)
     return made

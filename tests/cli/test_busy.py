@@ -14,7 +14,7 @@ import pytest
 from connectors.google.fake import FakeGoogle
 from connectors.google.fake.tokens import FREE_BUSY
 from syncd.core.model import Timed
-from tests.cli.conftest import Call
+from tests.cli.conftest import Call, an_office
 from tests.office import MONDAY, Desk, Office
 from tests.servers import Server, free_port
 
@@ -52,13 +52,7 @@ def _book(desk: Desk, start: float, hours: float, seen: str = "PUBLIC") -> None:
 @pytest.fixture
 def room(tmp_path: Path, xandikos_server: Server, monkeypatch: pytest.MonkeyPatch) -> Office:
     """A CRM and a room, on a server that tells each booking by itself."""
-    url = xandikos_server.calendar(f"room-{uuid4().hex[:8]}")
-    made = Office(tmp_path, [Desk("room", xandikos_server, url)])
-    for name, value in made.environment.items():
-        monkeypatch.setenv(name, value)
-    monkeypatch.setenv("COLUMNS", "80")
-    monkeypatch.chdir(tmp_path)
-    return made
+    return an_office(tmp_path, xandikos_server, "room", monkeypatch)
 
 
 def test_what_is_known_has_a_name(office: Office, call: Call) -> None:

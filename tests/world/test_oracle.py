@@ -29,6 +29,13 @@ COMPANY = Company(
     ),
     ("cal1", "crm", "cal2"),
 )
+WHEN = Timed(START.replace(tzinfo=None), START.replace(tzinfo=None), "UTC")
+
+
+def _of_a_visit() -> Oracle:
+    oracle = Oracle(COMPANY)
+    oracle.born("t1", "crm", "visit")
+    return oracle
 
 
 def _fair(seed: int, acts: int = 40) -> list[Step]:
@@ -104,14 +111,12 @@ def test_nobody_can_tell_that_a_copy_went_which_an_old_backup_does_not_know(
     looks: tuple[bool, ...],
     contested: bool,
 ) -> None:
-    oracle = Oracle(COMPANY)
-    oracle.born("t1", "crm", "visit")
+    oracle = _of_a_visit()
     oracle.looked(calm=True, listed=["cal1"])
     oracle.restored(0, known, [("cal1", "k1")])
     for calm in looks:
         oracle.looked(calm=calm, listed=["cal1"])
-    day = START.replace(tzinfo=None)
-    oracle.ended("cal1", "t1", key, Appointment(Timed(day, day, "UTC")))
+    oracle.ended("cal1", "t1", key, Appointment(WHEN))
     assert [ending.contested for ending in oracle.endings] == [contested]
 
 
@@ -120,10 +125,8 @@ def test_an_edit_goes_with_its_copy_unless_its_channel_was_listed_between(
     listed: list[str], lost: bool
 ) -> None:
     """A system that refused us is left alone for a while, also when it would answer again."""
-    oracle = Oracle(COMPANY)
-    oracle.born("t1", "crm", "visit")
-    day = START.replace(tzinfo=None)
-    before = Appointment(Timed(day, day, "UTC"), title="t1")
+    oracle = _of_a_visit()
+    before = Appointment(WHEN, title="t1")
     after = replace(before, title="t1 改")
     oracle.edited("cal1", "t1", "", before, after)
     oracle.looked(calm=True, listed=listed)
@@ -139,10 +142,8 @@ def test_an_edit_goes_with_its_copy_unless_its_channel_was_listed_between(
 def test_one_of_two_items_of_a_meeting_ends_nothing_and_takes_what_nobody_saw(
     looks: tuple[str, ...], other: str, lost: bool
 ) -> None:
-    oracle = Oracle(COMPANY)
-    oracle.born("t1", "crm", "visit")
-    day = START.replace(tzinfo=None)
-    before = Appointment(Timed(day, day, "UTC"), title="t1")
+    oracle = _of_a_visit()
+    before = Appointment(WHEN, title="t1")
     after = replace(before, title="t1 改")
     oracle.edited("cal1", "t1", "", before, after)
     for listed in looks:
@@ -156,10 +157,9 @@ def test_who_drops_an_occurrence_sets_no_value_of_it() -> None:
     """It had a title of its own, which nobody has taken back to that of its series."""
     oracle = Oracle(COMPANY)
     oracle.born("t1", "crm", "series")
-    day = START.replace(tzinfo=None)
-    slot = f"{day:%Y%m%dT%H%M%S}"
+    slot = f"{WHEN.start:%Y%m%dT%H%M%S}"
     series = Appointment(
-        Timed(day, day, "UTC"),
+        WHEN,
         title="t1",
         recurrence=Recurrence(("FREQ=WEEKLY;COUNT=6",)),
         overrides=((slot, Override((("title", "t1 展厅"),))),),
@@ -184,10 +184,8 @@ def test_who_drops_an_occurrence_sets_no_value_of_it() -> None:
 def test_nobody_can_tell_what_was_set_back_to_what_an_old_backup_has(
     backup: int, looks: tuple[str, ...], to: str, unnoticed: bool
 ) -> None:
-    oracle = Oracle(COMPANY)
-    oracle.born("t1", "crm", "visit")
-    day = START.replace(tzinfo=None)
-    first = Appointment(Timed(day, day, "UTC"), title="t1")
+    oracle = _of_a_visit()
+    first = Appointment(WHEN, title="t1")
     second = replace(first, title="t1 改")
     oracle.looked(calm=True, listed=["cal1"])
     oracle.edited("cal1", "t1", "", second, replace(first, title=to))
@@ -205,10 +203,8 @@ def test_nobody_can_tell_what_was_set_back_to_what_an_old_backup_has(
 def test_nobody_can_tell_what_is_set_back_before_there_was_a_look_with_an_old_backup(
     told: str, looks: tuple[str, ...], unnoticed: bool
 ) -> None:
-    oracle = Oracle(COMPANY)
-    oracle.born("t1", "crm", "visit")
-    day = START.replace(tzinfo=None)
-    first = Appointment(Timed(day, day, "UTC"), title="t1")
+    oracle = _of_a_visit()
+    first = Appointment(WHEN, title="t1")
     oracle.restored(0, {}, [], [(told, "", first)])
     for listed in looks:
         oracle.looked(calm=True, listed=[listed])
@@ -224,12 +220,10 @@ def test_nobody_can_tell_what_is_set_back_before_there_was_a_look_with_an_old_ba
 def test_in_a_calendar_that_is_another_one_nobody_can_tell_what_was_deleted(
     left: tuple[str, ...], seen: bool, contested: bool
 ) -> None:
-    oracle = Oracle(COMPANY)
-    oracle.born("t1", "crm", "visit")
+    oracle = _of_a_visit()
     oracle.looking({"cal1": frozenset({"k1", "k2"})})
     oracle.looked(calm=True, listed=["cal1"])
-    day = START.replace(tzinfo=None)
-    oracle.ended("cal1", "t1", "k1", Appointment(Timed(day, day, "UTC")))
+    oracle.ended("cal1", "t1", "k1", Appointment(WHEN))
     if seen:
         oracle.looking({"cal1": frozenset({"k2"})})
         oracle.looked(calm=True, listed=["cal1"])
@@ -246,10 +240,8 @@ def test_in_a_calendar_that_is_another_one_nobody_can_tell_what_was_deleted(
 def test_an_invitation_over_our_copy_takes_a_cancellation_along_that_nobody_saw(
     listed: tuple[str, ...], over: str, contested: bool
 ) -> None:
-    oracle = Oracle(COMPANY)
-    oracle.born("t1", "crm", "visit")
-    day = START.replace(tzinfo=None)
-    oracle.ended("cal1", "t1", "k1", Appointment(Timed(day, day, "UTC")))
+    oracle = _of_a_visit()
+    oracle.ended("cal1", "t1", "k1", Appointment(WHEN))
     for channel in listed:
         oracle.looked(calm=True, listed=[channel])
     oracle.written_over(over, "t1")
