@@ -116,13 +116,15 @@ def _arriving(one: Server, two: Server, paths: list[str], folder: Path, size: in
 def _polls(left: CountingProxy, right: CountingProxy, number: int = 4) -> list[int]:
     """Requests of each poll, apart from the first, which also finds the calendar.
 
-    The polls of both servers are told apart by the pause between them.
+    Each server is polled at times of its own, and its polls are told apart by the pause between.
     """
     counts: list[int] = []
-    for poll in range(number + 1):
-        while not (left.total() and right.total()):
-            time.sleep(0.01)
-        time.sleep(0.5)
-        found = [sum(c.total() for c in proxy.taken().values()) for proxy in (left, right)]
-        counts += found if poll else []
+    for proxy in (left, right):
+        proxy.taken()
+        for poll in range(number + 1):
+            while not proxy.total():
+                time.sleep(0.01)
+            time.sleep(0.5)
+            found = sum(each.total() for each in proxy.taken().values())
+            counts += [found] if poll else []
     return counts
