@@ -45,6 +45,7 @@ from syncd.store import HoldState, LoggedWrite, Store
 from syncd.wording import brief
 from syncd.write import ASIDE_FOR
 
+MINUTE = timedelta(minutes=1)
 DAY = timedelta(hours=24)
 HOUR = timedelta(hours=1)
 FIGHT_LIMIT = 3
@@ -222,10 +223,13 @@ def log_begun(
 
 def _again(plan: Plan, policy: Policy, moment: Moment) -> datetime | None:
     """When time alone makes it due: the horizon moves on, day by day, and with it, where there
-    are channels that do not hold the series, its occurrences there."""
+    are channels that do not hold the series, its occurrences there. What only waits to be buried
+    is looked at every minute."""
     if plan.agreement is None:
         return None
     appointment = plan.agreement.appointment
+    if plan.agreement.unmet and not plan.agreement.copies:
+        return moment.now + MINUTE
     starts = starts_utc(appointment, moment.default_zone)
     if starts >= moment.end:
         return moment.now + (starts - moment.end)

@@ -130,13 +130,14 @@ class Rows:
         if self.marks is None:
             return sa.select(*columns)
         marks = self.marks.c
-        same_row = sa.and_(
+        of_row = sa.select(sa.func.min(marks.marker)).where(
             marks.object == self.object,
             marks.row_key == sa.cast(self._layout.key, sa.String(255)),
-            marks.marker.startswith(f"{self._installation}:", autoescape=True),
         )
-        source = table.outerjoin(self.marks, same_row)
-        return sa.select(*columns, marks.marker.label(MARKER)).select_from(source)
+        # After a lost state we go by another name: a mark of any other is better than none.
+        ours = of_row.where(marks.marker.startswith(f"{self._installation}:", autoescape=True))
+        mark = sa.func.coalesce(ours.scalar_subquery(), of_row.scalar_subquery())
+        return sa.select(*columns, mark.label(MARKER)).select_from(table)
 
     def _touches(self, window: Window) -> sa.ColumnElement[bool]:
         """A superset: the exact window is judged on what the rows read as."""

@@ -52,6 +52,7 @@ class Writes:
         self._check_needed(values)
         key = self._execute_insert(connection, values, known, marker)
         if self._rows.marks is not None:
+            self.forget(connection, key)  # of a row that is gone and had the same number
             mark = {"marker": marker, "object": self._rows.object, "row_key": key}
             connection.execute(self._rows.marks.insert().values(mark))
         return key

@@ -7,7 +7,7 @@ where a state was lost, and rows of single ones are in the right against a cance
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -59,14 +59,14 @@ def call_off(draft: Draft, setter: Setter) -> None:
         )
 
 
-def restore_one(draft: Draft, moment: Moment) -> None:
-    """An occurrence of a series that was cancelled as a whole before was set back just now."""
+def restore_one(draft: Draft, known: Mapping[RecurrenceId, Override], moment: Moment) -> None:
+    """An occurrence of a series that was cancelled as a whole before was set back just now.
+    ``known``: what was known of its occurrences before."""
     before, series = draft.before, draft.appointment
     if before is None or draft.deleting is not None or series.recurrence is None:
         return
     if not before.appointment.status is series.status is Status.CANCELLED:
         return
-    known = dict(before.appointment.overrides)
     fresh = [
         slot
         for slot, own in series.overrides

@@ -141,7 +141,7 @@ def for_copy(
     somebody else put there keeps its text: an invitation, or what its person entered herself.
 
     ``settled``: the copy, if there is one; ``full``: what is given for its part of
-    ``appointment``. After a lost store every copy counts as somebody else's.
+    ``appointment``. After a lost store a copy that is alone counts as somebody else's.
     """
     if settled is None or settled.ours:
         return full

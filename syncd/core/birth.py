@@ -1,21 +1,25 @@
-"""How an appointment is born: from one copy, or at first contact from all there are."""
+"""How an appointment is born: from one copy, or at first contact from all there are.
+
+Which may be later for some: a state was lost while the CRM did not answer, and what was found in
+a calendar is all that is known, until the record is seen.
+"""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Set
+from collections.abc import Container, Iterable, Iterator, Set
 from dataclasses import replace
 
 from syncd.core.afterall import born_after_all, is_alive
 from syncd.core.belong import Moment, takes_part
-from syncd.core.channel import Policy
+from syncd.core.channel import Direction, Policy
 from syncd.core.claims import BIRTH, Claim, birth_claims, by_path, unsubsumed
 from syncd.core.decide import Court, Decision
 from syncd.core.draft import Draft
 from syncd.core.existence import STATUS
 from syncd.core.fidelity import project
 from syncd.core.model import OVERRIDABLE_FIELDS, Attendee, Status, Value
-from syncd.core.paths import Path, diff, get, is_empty
+from syncd.core.paths import DELETED, Path, diff, get, is_empty, patch
 from syncd.core.recurrence import occurrence
 from syncd.core.situation import Here, Situation
 from syncd.core.state import WHOLE, AppointmentId, Kind, Record, Setter
@@ -34,7 +38,10 @@ def born(id: AppointmentId, situation: Situation, policy: Policy, moment: Moment
     if first.copy is None or first.place[1] != WHOLE:
         return None
     draft = Draft(None, first.copy.reads, moment.now, first.channel.name)
+    draft.unmet = moment.blind
     draft.look_at(situation.heres.values())
+    if len(heres) > 1:
+        _know_ours(id, heres, draft)
     setter = Setter(first.channel.name, first.span, first.span.latest, BORN_RULE)
     draft.setters[BIRTH] = setter
     whole = [here for here in heres if here.place[1] == WHOLE]
@@ -52,6 +59,78 @@ def born(id: AppointmentId, situation: Situation, policy: Policy, moment: Moment
     born_after_all(draft, moment)
     draft.records.append(Record(Kind.BORN, (), _SINGLE_BIRTH, draft.born))
     return draft
+
+
+def _know_ours(id: AppointmentId, heres: Iterable[Here], draft: Draft) -> None:
+    """A lost state: the copies that we made are told by their marker from what they stand for."""
+    for here in heres:
+        if _is_ours(id, here):
+            draft.copies[here.place] = replace(draft.copies[here.place], ours=True)
+
+
+def late_claims(
+    heres: Iterable[Here], draft: Draft, policy: Policy, claimed: Container[Path]
+) -> list[Claim]:
+    """First contact of copies that nobody could look at when the appointment was born: as if they
+    had been there then, every reading is a claim, beside what is agreed unless somebody has
+    ``claimed`` that path just now. That it is cancelled is known, and they knew nothing of it."""
+    late = [h for h in heres if is_late(h, draft) and h.place[1] == WHOLE]
+    found = [claim for here in late for claim in _late(here, draft, policy)]
+    agreed = [_agreed(path, draft) for path in by_path(found) if path not in claimed]
+    return [*found, *(claim for claim in agreed if claim is not None)]
+
+
+def meet_rows(heres: Iterable[Here], draft: Draft, policy: Policy) -> None:
+    """The same for rows that stand for the occurrences of a series."""
+    rows = [here for here in heres if is_late(here, draft) and here.place[1] != WHOLE]
+    if not rows or draft.appointment.recurrence is None:
+        return
+    whole = [policy.channels.get(name) for name, slot in draft.copies if slot == WHOLE]
+    carried = frozenset[str]().union(*(each.fidelity.carries for each in whole if each))
+    _merge_common(rows, carried, draft, policy)
+    _merge_occurrences(rows, carried, draft, policy, _outdated(rows, draft))
+
+
+def _outdated(rows: list[Here], draft: Draft) -> Set[tuple[Path, Value]]:
+    """What most rows say, where the series was changed since it was born: nobody has told them."""
+    found: set[tuple[Path, Value]] = set()
+    for path in draft.setters:
+        if len(path) != 1 or path[0] not in OVERRIDABLE_FIELDS:
+            continue
+        told = Counter(get(here.copy.reads, path) for here in rows if here.copy is not None)
+        value, times = told.most_common(1)[0]
+        if 2 * times > len(rows):
+            found.add((path, value))
+    return found
+
+
+def is_late(here: Here, draft: Draft) -> bool:
+    """Whether a copy joins that nobody could look at when the appointment was born."""
+    return here.newcomer and draft.deleting is None and here.channel.name in draft.unmet
+
+
+def _late(here: Here, draft: Draft, policy: Policy) -> list[Claim]:
+    if here.channel.direction is Direction.TO:
+        return []
+    return [
+        claim
+        for claim in birth_claims(here, policy)
+        if claim.value != get(draft.appointment, claim.path)
+        and not (claim.path == STATUS and _knew_no_end(claim.value, draft))
+    ]
+
+
+def _agreed(path: Path, draft: Draft) -> Claim | None:
+    """What is agreed, as a claim of whoever set it."""
+    value = get(draft.appointment, path)
+    setter = draft.setters.get(path) or draft.setters[BIRTH]
+    if is_empty(value) or (path == STATUS and value is Status.CANCELLED):
+        return None
+    return Claim(setter.channel, path, value, value, setter.changed, person=setter.is_person)
+
+
+def _knew_no_end(value: Value, draft: Draft) -> bool:
+    return draft.appointment.status is Status.CANCELLED and is_alive(value)
 
 
 def _birthplace(id: AppointmentId, heres: list[Here]) -> str:
@@ -122,15 +201,22 @@ def _lives(path: Path, value: Value, draft: Draft) -> bool:
     return path == STATUS and is_alive(value) and cancelled
 
 
-def _merge_occurrences(rows: list[Here], carried: Set[str], draft: Draft, policy: Policy) -> None:
+def _merge_occurrences(
+    rows: list[Here],
+    carried: Set[str],
+    draft: Draft,
+    policy: Policy,
+    outdated: Set[tuple[Path, Value]] = frozenset(),
+) -> None:
     """Rows that stand for occurrences may know more of theirs than the series does: outcomes."""
     court = Court(policy, draft.appointment, birth=True)
     for here in rows:
         slot = here.place[1]
         single = occurrence(draft.appointment, slot)
         if single is None or here.copy is None:
+            _keep_cancelled(here, draft)
             continue
-        differing = {path[0] for path, _ in _own(here, draft)}
+        differing = {path[0] for path, value in _own(here, draft) if (path, value) not in outdated}
         for name in sorted(differing & OVERRIDABLE_FIELDS):
             target, value = ("overrides", slot, name), get(here.copy.reads, (name,))
             claims = [Claim(here.channel.name, target, value, value, here.span, here)]
@@ -140,11 +226,27 @@ def _merge_occurrences(rows: list[Here], carried: Set[str], draft: Draft, policy
             _agree(court.decide(target, unsubsumed(claims, policy)), draft)
 
 
+def _keep_cancelled(here: Here, draft: Draft) -> None:
+    """A row says of an occurrence that it is cancelled, which the series' own copies show as one
+    that was dropped: the row is the record of it, and stays."""
+    slot = here.place[1]
+    dropped: Path = ("overrides", slot, DELETED)
+    if here.copy is None or here.copy.reads.status is not Status.CANCELLED:
+        return
+    if get(draft.appointment, dropped):
+        setter = Setter(here.channel.name, here.span, here.span.latest, BORN_RULE)
+        draft.appointment = patch(draft.appointment, {dropped: None})
+        draft.set(("overrides", slot, "status"), Status.CANCELLED, setter)
+
+
 def _own(here: Here, draft: Draft) -> Iterator[tuple[Path, Value]]:
     """In what a row differs from its occurrence as the series would have it."""
     single = occurrence(draft.appointment, here.place[1])
-    if single is not None and here.copy is not None:
-        yield from diff(project(single, here.channel.fidelity), here.copy.reads).items()
+    if single is None or here.copy is None:
+        return
+    for path, value in diff(project(single, here.channel.fidelity), here.copy.reads).items():
+        if draft.before is None or path != STATUS or not _knew_no_end(value, draft):
+            yield path, value
 
 
 def _take_part(id: AppointmentId, heres: list[Here], draft: Draft, policy: Policy) -> None:

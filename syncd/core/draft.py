@@ -42,6 +42,7 @@ class Draft:
     uids: set[str] = field(default_factory=set)
     deleting: datetime | None = None
     before_cancel: str = ""
+    unmet: frozenset[ChannelName] = frozenset()
     records: list[Record] = field(default_factory=list)
     moved: list[tuple[ChannelName, Key, Slot]] = field(default_factory=list)
 
@@ -60,6 +61,7 @@ class Draft:
             set(agreement.uids),
             agreement.deleting,
             agreement.before_cancel,
+            agreement.unmet,
         )
 
     def agreement(self) -> Agreement:
@@ -74,6 +76,7 @@ class Draft:
             self.born,
             self.deleting,
             self.before_cancel,
+            self.unmet,
         )
 
     def look_at(self, heres: Iterable[Here]) -> None:

@@ -96,10 +96,13 @@ def judge(
     if not serious:
         return True
     names = {deletion.channel for deletion in serious}
-    contesting = [e for e in edits if e.channel not in names and not _cancels_one(e)]
+    ends = [deletion.span for deletion in serious]
+    contesting = [
+        e for e in edits if e.channel not in names and not _cancels_one(e) and _is_since(e, ends)
+    ]
     contesting += _unseen_edits(serious, draft, policy)
     rule = policy.rules.contest(draft.before.appointment if draft.before else draft.appointment)
-    outcome = weigh(rule, [d.span for d in serious], [e.span for e in contesting])
+    outcome = weigh(rule, ends, [e.span for e in contesting])
     if any(deletion.person for deletion in serious):
         outcome = Contest.DELETE
     if contesting:
@@ -122,10 +125,14 @@ def revive(edits: Sequence[Claim], draft: Draft, policy: Policy) -> bool:
     if draft.before is None:
         return True
     setter = setter_of(draft.before, DELETING if going else STATUS)
+    ends = [setter.changed] if setter is not None else []
     unaware = [
         e
         for e in edits
-        if e.here is not None and not _cancels_one(e) and _unaware(e, setter, draft, policy)
+        if e.here is not None
+        and not _cancels_one(e)
+        and _is_since(e, ends)
+        and _unaware(e, setter, draft, policy)
     ]
     if setter is None or not unaware:
         if going:
@@ -261,6 +268,13 @@ def _cancels_one(claim: Claim) -> bool:
     """
     path = claim.path
     return path[0] == "overrides" and path[-1:] == STATUS and claim.value is Status.CANCELLED
+
+
+def _is_since(claim: Claim, ends: Sequence[Span]) -> bool:
+    """What a copy that joins says was there before, unless it was certainly said later."""
+    if claim.here is None or not claim.here.newcomer:
+        return True
+    return all(end.certainly_before(claim.span) for end in ends)
 
 
 def _unaware(claim: Claim, setter: Setter | None, draft: Draft, policy: Policy) -> bool:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 
 from syncd.core.channel import Policy
 from syncd.core.fidelity import project
-from syncd.core.model import Status
+from syncd.core.model import Appointment, Status
 from syncd.core.recurrence import occurrence
 from syncd.core.state import (
     GAVE_WAY,
@@ -107,12 +107,35 @@ def series_of(
     uids = {row.copy.uid for row in rows} - {None}
     series = [each for each in others if each.copy.reads.recurrence is not None]
     found = [each for each in series if each.copy.uid in uids]
-    found = found or [each for each in series if any(_is_row(r, each, policy) for r in rows)]
+    found = found or [
+        each for each in series if any(_is_row(r, each.copy.reads, policy) for r in rows)
+    ]
     return found if len({each.copy.uid for each in found}) == 1 else []
 
 
-def _is_row(row: Unpaired, series: Unpaired, policy: Policy) -> bool:
-    single = occurrence(series.copy.reads, slot_of(row))
+def series_born_without(
+    rows: Sequence[Unpaired], agreements: Mapping[AppointmentId, Agreement], policy: Policy
+) -> AppointmentId | None:
+    """The series, born anew while the channel of ``rows`` could not be looked at, whose
+    occurrences they are: if there is one only, or one only that is called the same."""
+    found = {
+        id: agreed.appointment
+        for id, agreed in agreements.items()
+        if all(row.channel in agreed.unmet for row in rows)
+        and agreed.appointment.recurrence is not None
+        and 2 * sum(_is_slot(row, agreed.appointment) for row in rows) > len(rows)
+    }
+    if len(found) > 1:
+        found = {i: s for i, s in found.items() if any(_is_row(row, s, policy) for row in rows)}
+    return next(iter(found)) if len(found) == 1 else None
+
+
+def _is_slot(row: Unpaired, series: Appointment) -> bool:
+    return occurrence(series, slot_of(row)) is not None
+
+
+def _is_row(row: Unpaired, series: Appointment, policy: Policy) -> bool:
+    single = occurrence(series, slot_of(row))
     fidelity = policy.channels[row.channel].fidelity
     return single is not None and project(single, fidelity).title == row.copy.reads.title
 

@@ -361,8 +361,9 @@ class Owing:
             return
         for path, value in owed.items():
             claims = ((here.channel.name, get(here.copy.reads, path)),)
+            told = agreed_path(here.place[1], path)
             self.draft.records.append(
-                Record(Kind.PUT_BACK, path, "joined later", value=value, claims=claims)
+                Record(Kind.PUT_BACK, told, "joined later", value=value, claims=claims)
             )
 
     def _record_overwritten(self, here: Here | None, owed: Mapping[Path, Value]) -> None:
@@ -372,8 +373,9 @@ class Owing:
             missing = path in here.unfinished and path not in here.changes
             if missing or any(path in intent.write.paths for intent in here.silent):
                 claims = ((here.channel.name, get(here.copy.reads, path)),)
+                told = agreed_path(here.place[1], path)
                 self.draft.records.append(
-                    Record(Kind.OVERWRITTEN, path, "intent open", value=value, claims=claims)
+                    Record(Kind.OVERWRITTEN, told, "intent open", value=value, claims=claims)
                 )
 
     def _is_past(self, slot: Slot) -> bool:

@@ -22,12 +22,14 @@ from syncd.core.marks import (
     goes_by_its_uid,
     is_duplicate,
     is_left,
+    series_born_without,
     series_of,
     slot_of,
     true_marks,
 )
 from syncd.core.match import Candidate, Doubtful, SlotLink, match
-from syncd.core.paired import Doubt, Known, Pairing
+from syncd.core.model import Appointment
+from syncd.core.paired import Doubt, Known, Pairing, is_doubled, standing_for
 from syncd.core.state import WHOLE, AppointmentId, ChannelName, Copy, Key, Place, Slot
 
 _Ref: TypeAlias = tuple[ChannelName, Key]
@@ -138,21 +140,11 @@ class _Pairing:
                 self._assign(each, id, slot)
         elif not each.waited or each.same_look:
             self.found.parked.append(_ref(each))
-        elif self._is_doubled(each, id, place):
+        elif is_doubled(each, id, place, self.known):
             self._doubt(each, (id,), "its UID stands twice in this calendar")
         else:
             self.doubles.append(each)
         return True
-
-    def _is_doubled(self, each: Unpaired, id: AppointmentId, place: Place) -> bool:
-        """Whether a copy in a place that is taken is no person's duplicate: a server doubled it,
-        since it adds nothing, or we made it, and it comes to light after the invitation."""
-        copy, agreement = each.copy, self.known.agreements.get(id)
-        settled = agreement.copies.get(place) if agreement else None
-        if settled is None or copy.marker is None:
-            return copy.marker is None and (settled is None or settled.copy.reads == copy.reads)
-        late = settled.copy.invited and not copy.invited
-        return late and goes_by_its_uid(copy, self.known.by_uid)
 
     def _duplicate(self, each: Unpaired) -> None:
         """A person duplicated it, marker and all: it is new, unless its own UID is known."""
@@ -185,10 +177,7 @@ class _Pairing:
             whole = [each for each in group if slot_of(each) == WHOLE]
             whole = whole or series_of(group, left, self.policy)
             if not whole:
-                if self.moment.blind:
-                    self.orphans.update(map(_ref, group))
-                else:
-                    self._singly(group)
+                self._without_series(group)
                 left.extend(group)
                 continue
             group = [*group, *(each for each in whole if each not in group)]
@@ -199,8 +188,18 @@ class _Pairing:
                 self._born(id, members)
         return [each for each in left if self._joined(each) is None]
 
-    def _singly(self, rows: Sequence[Unpaired]) -> None:
-        """Rows of a series that is nowhere any more: what stands for one occurrence is one."""
+    def _without_series(self, rows: Sequence[Unpaired]) -> None:
+        """Rows of a series that is agreed on already, or waits to be seen, or is nowhere any more:
+        then what stands for one occurrence is one."""
+        known = self.known.agreements if self.known.contacts else {}
+        series = series_born_without(rows, known, self.policy)
+        if series is not None:
+            for each in rows:
+                self._join(each, series, slot_of(each))
+            return
+        if self.moment.blind:
+            self.orphans.update(map(_ref, rows))
+            return
         for group in by_slot(rows):
             if len(group) > 1 and any(map(self._is_admitted, group)):
                 self._bear_together(group, self.new_id())
@@ -253,7 +252,7 @@ class _Pairing:
             return unpaired
         here = {_ref(each): each for each in unpaired if self._in_window(each)}
         known = self._known_candidates(contacts)
-        candidates = [self._candidate(*_ref(each), each.copy) for each in here.values()]
+        candidates = [self._candidate(*_ref(each), each.copy.reads) for each in here.values()]
         found = match([*candidates, *(each for each, _ in known)], contacts=contacts)
         ids = {each.ref: id for each, id in known}
         for group in found.groups:
@@ -270,10 +269,10 @@ class _Pairing:
         waiting |= {*self.found.parked, *self.found.late}
         return [e for e in unpaired if self._joined(e) is None and _ref(e) not in waiting]
 
-    def _candidate(self, channel: ChannelName, key: Key, copy: Copy) -> Candidate:
+    def _candidate(self, channel: ChannelName, key: Key, reads: Appointment) -> Candidate:
         found = self.policy.channels[channel]
         people = frozenset({found.person} - {""})
-        return Candidate((channel, key), channel, copy.reads, found.fidelity, people)
+        return Candidate((channel, key), channel, reads, found.fidelity, people)
 
     def _known_candidates(
         self, contacts: frozenset[ChannelName]
@@ -281,17 +280,16 @@ class _Pairing:
         """What has its place already: agreed copies, and those that their markers rebuilt."""
         found: list[tuple[Candidate, AppointmentId]] = []
         for id, agreement in self.known.agreements.items():
-            if contacts <= {channel for channel, _ in agreement.copies}:
+            everywhere = contacts <= {channel for channel, _ in agreement.copies}
+            if everywhere or not in_window(agreement.appointment, self.moment):
                 continue
-            if not in_window(agreement.appointment, self.moment):
-                continue
-            for (channel, slot), settled in agreement.copies.items():
-                if slot == WHOLE and channel in self.policy.channels:
-                    key = settled.copy.key
-                    found.append((self._candidate(channel, key, settled.copy), id))
+            for channel, key, reads in standing_for(id, agreement):
+                if channel in self.policy.channels:
+                    found.append((self._candidate(channel, key, reads), id))
         for (channel, key), (id, slot) in self.found.joined.items():
             if slot == WHOLE and id in self.found.births:
-                found.append((self._candidate(channel, key, self.copies[channel, key]), id))
+                reads = self.copies[channel, key].reads
+                found.append((self._candidate(channel, key, reads), id))
         return found
 
     def _link(

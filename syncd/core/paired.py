@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from syncd.core.marks import Unpaired
+from syncd.core.marks import Unpaired, goes_by_its_uid
+from syncd.core.model import Appointment
 from syncd.core.state import (
+    WHOLE,
     Agreement,
     AppointmentId,
     ChannelName,
@@ -68,6 +70,29 @@ class Pairing:
     doubts: list[Doubt] = field(default_factory=list)
     late: list[tuple[ChannelName, Key]] = field(default_factory=list)
     invited: dict[AppointmentId, set[Place]] = field(default_factory=dict)
+
+
+def standing_for(
+    id: AppointmentId, agreement: Agreement
+) -> Iterator[tuple[ChannelName, Key, Appointment]]:
+    """By what an appointment is known again at a first contact: its whole copies. One that has none
+    left and waits for a channel that nobody could look at stands for itself, where it was born."""
+    if agreement.unmet and not agreement.copies:
+        yield agreement.born, Key(id), agreement.appointment
+    for (channel, slot), settled in agreement.copies.items():
+        if slot == WHOLE:
+            yield channel, settled.copy.key, settled.copy.reads
+
+
+def is_doubled(each: Unpaired, id: AppointmentId, place: Place, known: Known) -> bool:
+    """Whether a copy in a place that is taken is no person's duplicate: a server doubled it,
+    since it adds nothing, or we made it, and it comes to light after the invitation."""
+    copy, agreement = each.copy, known.agreements.get(id)
+    settled = agreement.copies.get(place) if agreement else None
+    if settled is None or copy.marker is None:
+        return copy.marker is None and (settled is None or settled.copy.reads == copy.reads)
+    late = settled.copy.invited and not copy.invited
+    return late and goes_by_its_uid(copy, known.by_uid)
 
 
 def is_reborn(copy: Copy, stone: Tombstone) -> bool:

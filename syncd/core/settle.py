@@ -11,7 +11,8 @@ from dataclasses import replace
 
 from syncd.core.afterall import restore_one
 from syncd.core.belong import Moment, is_readable, readable, shows_busy_only
-from syncd.core.birth import born
+from syncd.core.birth import born, late_claims, meet_rows
+from syncd.core.burial import buried, waits_for_sight
 from syncd.core.channel import Direction, Policy
 from syncd.core.claims import (
     Claim,
@@ -46,15 +47,11 @@ from syncd.core.state import (
     Plan,
     Question,
     Record,
-    Remains,
     Setter,
     Span,
-    Tombstone,
 )
 
 __all__ = ["settle"]
-
-BURIED_RULE = "built-in: nothing is left of it"
 
 
 def settle(case: Case, policy: Policy, moment: Moment) -> Plan:
@@ -93,12 +90,13 @@ def _planned(
         rekey_orphans(draft, moment)
         reslot_copies(draft, policy, moment)
     _record_replaced(draft, situation)
+    draft.unmet &= moment.blind
     owing = Owing(draft, situation.heres, policy, moment, case.aside, case.invited)
     writes = owing.derive()
     waiting = any(here.waiting for here in situation.heres.values())
-    waiting = waiting or _waits_for_sight(draft, moment)
+    waiting = waiting or waits_for_sight(draft, policy, moment)
     if not waiting and nothing_left(draft, policy, writes):
-        return _buried(case, draft)
+        return buried(case, draft)
     agreement = draft.agreement()
     quiet = not writes and not draft.records and not situation.closed and not case.orders
     if quiet and case.agreement is not None:
@@ -123,14 +121,6 @@ def _record_replaced(draft: Draft, situation: Situation) -> None:
             draft.records.append(Record(Kind.REPLACED, (), GAVE_WAY, here.channel.name))
 
 
-def _waits_for_sight(draft: Draft, moment: Moment) -> bool:
-    """Whether it was brought back while channels that may get a copy could not be looked at."""
-    before = draft.before
-    if before is None or before.copies or draft.deleting is not None:
-        return False
-    return bool(moment.blind) and draft.appointment.status is not Status.CANCELLED
-
-
 def _same(old: Agreement, new: Agreement) -> bool:
     """Whether nothing worth storing differs; copies are compared by identity first."""
     if old.copies.keys() != new.copies.keys():
@@ -145,20 +135,8 @@ def _same(old: Agreement, new: Agreement) -> bool:
         and old.open == new.open
         and old.deleting == new.deleting
         and old.uids == new.uids
+        and old.unmet == new.unmet
     )
-
-
-def _buried(case: Case, draft: Draft) -> Plan:
-    """Nothing is left. What a write without an answer may have made meets the tombstone."""
-    keys = {(place[0], settled.copy.key) for place, settled in draft.copies.items()}
-    if draft.before is not None:
-        keys |= {(p[0], settled.copy.key) for p, settled in draft.before.copies.items()}
-    stone = Tombstone(case.id, draft.now, frozenset(draft.uids), frozenset(keys))
-    closed = tuple(intent.id for intent in case.intents)
-    if draft.setters:  # else nothing was ever agreed: it is a copy that met a tombstone
-        remains = Remains(draft.appointment, draft.born, frozenset(draft.uids))
-        draft.records.append(Record(Kind.BURIED, (), BURIED_RULE, remains=remains))
-    return Plan(case.id, None, (), tuple(draft.records), closed, stone)
 
 
 def _merged(
@@ -171,7 +149,10 @@ def _merged(
         _put_back_unread(here, draft, policy)
         for own, value in already_so(here, agreement, policy):
             draft.was_asked(here, own, value)
+    meet_rows(heres, draft, policy)
+    known = dict(draft.appointment.overrides)
     claims = _all_claims(case, agreement, heres, policy, moment)
+    claims += late_claims(heres, draft, policy, {claim.path for claim in claims})
     court = Court(
         policy,
         agreement.appointment,
@@ -195,7 +176,7 @@ def _merged(
         merged = patch(draft.appointment, {d.path: d.value for d in decisions if d.winner})
         keep = judge(found, edits, draft, policy, moment, merged)
     for decision in decisions:
-        if keep:
+        if keep or _joins(decision):
             _apply(decision, draft)
         else:
             _drop(decision, draft)
@@ -206,7 +187,7 @@ def _merged(
     if restore is None:
         _occurrences_gone(heres, draft, agreement, moment)
     carry_out(case.orders, draft)
-    restore_one(draft, moment)
+    restore_one(draft, known, moment)
     return draft
 
 
@@ -215,6 +196,8 @@ def _all_claims(
 ) -> list[Claim]:
     claims: list[Claim] = []
     for here in heres:
+        if here.newcomer and here.channel.name in agreement.unmet:
+            continue  # see late_claims
         if here.newcomer:
             claims += newcomer_claims(here, agreement, policy)
         else:
@@ -293,6 +276,12 @@ def _cancelling(decision: Decision, agreement: Agreement) -> list[Claim]:
 
 def _is_edit(claim: Claim, agreement: Agreement) -> bool:
     return not claim.agreed and claim.value != get(agreement.appointment, claim.path)
+
+
+def _joins(decision: Decision) -> bool:
+    """Whether a copy that joins tells what is agreed from now on, ended or not."""
+    here = decision.winner.here if decision.winner is not None else None
+    return here is not None and here.newcomer
 
 
 def _apply(decision: Decision, draft: Draft) -> None:

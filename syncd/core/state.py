@@ -185,7 +185,8 @@ class Agreement:
     ``copies``: the settled copies. ``absent``: agreed absences. ``open``: fields that wait for a
     person. ``uids``: every UID the appointment has.
     ``born``: the channel of its first copy. ``deleting``: its copies are all to go, since then.
-    ``before_cancel``: its status before it was cancelled.
+    ``before_cancel``: its status before it was cancelled. ``unmet``: channels that could not be
+    looked at when it was born, and have not been since: their first contact is to come.
     """
 
     appointment: Appointment
@@ -197,6 +198,7 @@ class Agreement:
     born: ChannelName = ""
     deleting: datetime | None = None
     before_cancel: str = ""
+    unmet: frozenset[ChannelName] = frozenset()
 
 
 class Operation(StrEnum):

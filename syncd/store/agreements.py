@@ -195,6 +195,7 @@ def agreement_row(bridge: str, id_: AppointmentId, agreement: Agreement) -> dict
         "born": agreement.born,
         "deleting": agreement.deleting,
         "before_cancel": agreement.before_cancel,
+        "unmet": dumps(sorted(agreement.unmet)) if agreement.unmet else None,
     }
 
 
@@ -250,6 +251,7 @@ def _agreement_of(row: Row[Any], copies: dict[Place, Settled]) -> Agreement:
         ChannelName(row.born),
         row.deleting,
         row.before_cancel,
+        frozenset(loads(row.unmet)) if row.unmet else frozenset(),
     )
 
 

@@ -34,7 +34,7 @@ from sqlalchemy import (
 
 from syncd.store.codec import from_micros, to_micros
 
-VERSIONS = ("0001", "0002")
+VERSIONS = ("0001", "0002", "0003")
 """The migrations that this code knows, oldest first."""
 
 KEY_LIMIT = 2000
@@ -197,11 +197,11 @@ agreements = Table(
     Column("born", AnyText, nullable=False),
     Column("deleting", Instant),
     Column("before_cancel", AnyText, nullable=False),
+    Column("unmet", AnyText),
     Index("agreements_starts", "bridge", "starts"),
 )
 
 OPEN = agreements.c.questions.is_not(None)
-
 _partial("agreements_questions", agreements.c.bridge, where=OPEN)
 
 settled = Table(

@@ -213,6 +213,27 @@ def test_keys_of_our_choice_follow_from_the_mark(make: Make, key: sa.types.TypeE
     assert other.key != copy.key
 
 
+def test_marks_outlive_the_name_of_their_installation(table: Table) -> None:
+    """Invariant 3: after a lost state syncd goes by another name, and knows its rows by marks."""
+    key = table.connect().create(marked("a1"), visit()).key
+    table.sql("UPDATE syncd_markers SET marker = 'office0:a1'")
+    (copy,) = table.connect().observe(None, WINDOW, {}).copies
+    assert (copy.key, copy.marker) == (key, Marker("office0", "a1"))
+    table.sql(f"INSERT INTO syncd_markers VALUES ('office1:a2', 'visit', '{key}')")
+    (copy,) = table.connect().observe(None, WINDOW, {}).copies
+    assert copy.marker == Marker("office1", "a2")
+
+
+def test_a_number_that_is_used_again_bears_no_old_mark(table: Table) -> None:
+    """The row was deleted by a person; SQLite gives its number to the next one."""
+    key = table.connect().create(marked("a1"), visit()).key
+    table.sql(f"UPDATE syncd_markers SET marker = 'office0:a1', row_key = '{int(key) + 1}'")
+    copy = written(table.connect().create(marked("a2"), visit()))
+    assert copy.key == str(int(key) + 1)
+    found = {each.key: each.marker for each in table.connect().observe(None, WINDOW, {}).copies}
+    assert found == {key: None, copy.key: Marker("office1", "a2")}
+
+
 def test_a_version_column_grows_and_guards(make: Make) -> None:
     table = make([*visit_columns(), sa.Column("revision", sa.Integer, nullable=False)])
     connector = table.connect(version="revision")

@@ -75,4 +75,29 @@ RESTORED: dict[str, tuple[Company, list[Step]]] = {
             *(Cycle(), Cycle(), Act("delete", "crm", "t24", 38), Restart(backup=True)),
         ],
     ),
+    "an old backup, a CRM that does not answer, and a visit that its calendar cancels": (
+        two(0, 1),
+        [
+            *(*FIVE, Act("visit", "crm", "t1", 1, ALICE), Cycle(), Weather("crm", "down", True)),
+            *(Restart(backup=True), Cycle(), Act("cancel", "cal1", "t1", 1), Cycle()),
+            Weather("crm", "down", False),
+        ],
+    ),
+    "an old backup, a CRM that does not answer, and a visit that goes from its calendar": (
+        two(2, 4),
+        [
+            *(*FIVE, Act("visit", "crm", "t1", 1, ALICE), Cycle(), Weather("crm", "down", True)),
+            *(Restart(backup=True), Cycle(), Act("delete", "cal1", "t1", 1), Cycle()),
+            *(Weather("crm", "down", False), Cycle(), Act("note", "crm", "t1", 9)),
+        ],
+    ),
+    "an old backup, a CRM that does not answer, and a series with rows that it has handed over": (
+        two(0, 4),
+        [
+            *(*FIVE, Act("series", "crm", "t1", 1, ALICE), Cycle(), Cycle()),
+            *(Weather("crm", "down", True), Restart(backup=True), Cycle()),
+            *(Act("hand over", "crm", "t1", 5, BOB), Act("cancel", "cal1", "t1", 2), Cycle()),
+            Weather("crm", "down", False),
+        ],
+    ),
 }

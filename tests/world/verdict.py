@@ -48,6 +48,7 @@ class Verdict:
             *self._strangers(),
             *self._twins(),
             *self._existence(),
+            *self._records(),
             *self._equality(),
             *self._lost_edits(),
             *self._priorities(),
@@ -93,6 +94,17 @@ class Verdict:
                     yield f"4: {token} lives and is not in {name}"
                 for name in sorted(lives - allowed):
                     yield f"4: {token} does not belong in {name}"
+
+    def _records(self) -> Iterator[str]:
+        """What was ended in a calendar keeps its record in the CRM, as one that is cancelled."""
+        crm = self._systems[CRM]
+        for token, birth in self._oracle.births.items():
+            if birth.sort != "visit" or self._items(CRM, token):
+                continue
+            deleted = any(e.token == token and e.channel == CRM for e in self._oracle.endings)
+            gone = [crm.reads_of(item) for item in crm.buried.values()]
+            if not deleted and any(token_of(held) == token for held in gone):
+                yield f"2: {token} was never deleted in {CRM}, and its record is gone"
 
     def _private(self, token: Token, home: str, lives: set[str], *, ended: bool) -> Iterator[str]:
         if home not in lives and not ended:
