@@ -99,7 +99,8 @@ class Verdict:
         """What was ended in a calendar keeps its record in the CRM, as one that is cancelled."""
         crm = self._systems[CRM]
         for token, birth in self._oracle.births.items():
-            if birth.sort != "visit" or self._items(CRM, token):
+            dropped = any(e.token == token and e.path[-1] == DELETED for e in self._oracle.edits)
+            if birth.sort == "lunch" or dropped or self._items(CRM, token):
                 continue
             deleted = any(e.token == token and e.channel == CRM for e in self._oracle.endings)
             gone = [crm.reads_of(item) for item in crm.buried.values()]
