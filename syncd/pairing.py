@@ -218,7 +218,10 @@ def _known(
     if by_uid and any(each.copy.invited for each in unpaired):
         creating = store.creating(bridge, moment.now - DOUBT)
     begun = {(id, name) for id, names in store.places_begun(marked).items() for name in names}
-    return Known(agreements, by_uid, {}, present, stones, frozenset(contacts), creating, begun)
+    removing = store.removing(marked)
+    return Known(
+        agreements, by_uid, {}, present, stones, frozenset(contacts), creating, begun, removing
+    )
 
 
 def _unborn(store: Store, bridge: str) -> dict[AppointmentId, Agreement]:

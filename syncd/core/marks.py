@@ -14,19 +14,15 @@ from dataclasses import dataclass, replace
 
 from syncd.core.channel import Policy
 from syncd.core.fidelity import project
-from syncd.core.model import Appointment, Status
+from syncd.core.model import Appointment
 from syncd.core.recurrence import occurrence
 from syncd.core.state import (
-    GAVE_WAY,
     WHOLE,
-    WITHDRAWN,
-    Absence,
     Agreement,
     AppointmentId,
     ChannelName,
     Copy,
     Marker,
-    Place,
     Seen,
     Slot,
     Tombstone,
@@ -168,38 +164,3 @@ def is_duplicate(each: Unpaired, stone: Tombstone) -> bool:
     """Whether a copy that bears the marker of a deleted appointment was duplicated from it by a
     person: it stood beside its original, or has a UID of its own."""
     return each.waited or (each.copy.uid is not None and bool(stone.uids))
-
-
-def is_left(each: Unpaired, place: Place, agreement: Agreement | None, *, begun: bool) -> bool:
-    """Whether a person duplicated a copy that we have taken from this ``place`` since, and this is
-    the duplicate. ``begun``: a write there has no confirmation yet: what it may have made is ours,
-    whatever UID its system gave it. What bears the UID alone is no duplicate, but stood there of
-    itself: an invitation that waited for ours to go."""
-    if agreement is None or (agreement.deleting is None and place in agreement.copies):
-        return False
-    if each.copy.marker is None and each.copy.uid in agreement.uids:
-        return False
-    return each.waited or (not begun and _stood_beside(each, place, agreement))
-
-
-def _stood_beside(each: Unpaired, place: Place, agreement: Agreement) -> bool:
-    """Whether a copy was there before we took away its original, although nobody saw it in time:
-    a duplicate has a UID of its own. So may what a phone puts back; but that is called the same.
-    """
-    if slot_of(each) != WHOLE or not agreement.uids:
-        return False
-    if each.copy.uid is None or each.copy.uid in agreement.uids:
-        return False
-    if agreement.appointment.title.startswith(each.copy.reads.title):
-        return False
-    if agreement.deleting is not None or agreement.appointment.status is Status.CANCELLED:
-        return True
-    absence = agreement.absent.get(place)
-    return absence is not None and _may_precede(each.seen, absence)
-
-
-def _may_precede(seen: Seen, absence: Absence) -> bool:
-    """Whether what is seen may have been there before we took our copy from there: it was not
-    looked for since, so that it is nothing that came back later."""
-    taken = absence.reason in (WITHDRAWN, GAVE_WAY)
-    return taken and (seen.before is None or seen.before <= absence.since)

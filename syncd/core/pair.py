@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import TypeAlias
 
 from syncd.core.belong import Moment, admits, in_window
+from syncd.core.beside import is_left
 from syncd.core.channel import Policy
 from syncd.core.invitation import Turn, turn_of
 from syncd.core.lost import contested, rebuilt, reunited, twins
@@ -21,7 +22,6 @@ from syncd.core.marks import (
     free_id,
     goes_by_its_uid,
     is_duplicate,
-    is_left,
     series_born_without,
     series_of,
     slot_of,
@@ -133,8 +133,7 @@ class _Pairing:
                 self.found.invited.setdefault(id, set()).add(place)
             return True
         if key is None or key == each.copy.key:
-            begun = (id, each.channel) in self.known.begun
-            if is_left(each, place, self.known.agreements.get(id), begun=begun):
+            if is_left(each, id, place, self.known):
                 self.doubles.append(each)
             else:
                 self._assign(each, id, slot)

@@ -30,7 +30,7 @@ class Known:
     UIDs and of (channel, key). ``present``: the key that is seen at each place. ``stones``.
     ``contacts``: channels of which this is the first contact. ``creating``: where we have begun
     to make a copy and nobody knows yet whether it is there. ``begun``: where a write has no
-    confirmation yet.
+    confirmation yet; ``removing``: where that is the removal of a copy.
     """
 
     agreements: Mapping[AppointmentId, Agreement] = field(default_factory=dict)
@@ -43,6 +43,7 @@ class Known:
     contacts: Collection[ChannelName] = frozenset()
     creating: Collection[tuple[AppointmentId, Place]] = frozenset()
     begun: Collection[tuple[AppointmentId, ChannelName]] = frozenset()
+    removing: Collection[tuple[AppointmentId, Place]] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

@@ -98,6 +98,18 @@ class Intents:
                     found.setdefault(row.appointment, set()).add(bare(row.channel))
         return found
 
+    def removing(self, ids: Collection[AppointmentId]) -> set[tuple[AppointmentId, Place]]:
+        """The places from which we have begun to remove a copy of these, without confirmation."""
+        columns = intents.c
+        query = select(columns.appointment, columns.channel, columns.slot)
+        query = query.where(columns.operation == Operation.DELETE.value)
+        found: set[tuple[AppointmentId, Place]] = set()
+        with self._database.read() as connection:
+            for part in chunks(sorted(ids)):
+                for row in connection.execute(query.where(columns.appointment.in_(part))):
+                    found.add((row.appointment, (bare(row.channel), row.slot)))
+        return found
+
     def made(self, bridge: str) -> dict[tuple[AppointmentId, Place], Key]:
         """The keys of accepted creates whose copies have not been seen yet, by their places."""
         columns = intents.c

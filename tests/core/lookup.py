@@ -35,4 +35,10 @@ def known_of(world: World) -> Known:
     }
     agreements, stones = dict(world.agreements), tuple(world.stones)
     open_ = {(id, each.write.channel) for id, begun in world.intents.items() for each in begun}
-    return Known(agreements, by_uid, by_key, present, stones, contacts, creating, open_)
+    removing = {
+        (id, (each.write.channel, each.write.slot))
+        for id, begun in world.intents.items()
+        for each in begun
+        if each.write.operation is Operation.DELETE
+    }
+    return Known(agreements, by_uid, by_key, present, stones, contacts, creating, open_, removing)

@@ -272,3 +272,21 @@ def test_our_copy_comes_back_after_its_original_was_born_anew(born: str, later: 
     assert count(made) == {"crm": 1, "cal": 1}
     assert made.written == []
     assert len(made.agreements) == 1
+
+
+@pytest.mark.parametrize("fault", [Fault.KILLED, Fault.TIMEOUT, Fault.LOST, Fault.DEAD])
+def test_a_duplicate_outlives_its_original_whose_removal_nobody_has_heard_of(fault: Fault) -> None:
+    """Invariant 2. It was seen beside the original, which we were removing: no client has moved
+    that one to another key."""
+    world = settled_world("crm", "cal", "cal2")
+    world.remove("cal")
+    (copy,) = world.remotes["cal2"].copies.values()
+    double = replace(copy.reads, title="Kopie")
+    world.remotes["cal2"].put("a-duplicate", double, marker=copy.marker, uid="dup@cal2")
+    world.fault("cal2", fault)
+    world.cycle()
+    world.run()
+    titles = [copy.reads.title for copy in world.remotes["cal2"].copies.values()]
+    assert titles == ["Kopie"]
+    statuses = {each.title: each.status for each in world.all_reads("crm")}
+    assert statuses == {VISIT.title: Status.CANCELLED, "Kopie": Status.CONFIRMED}
