@@ -14,6 +14,7 @@ import structlog
 
 from syncd import log as logs
 from syncd import metrics, plugins
+from syncd.accepting import Accepting
 from syncd.breakers import CIRCUIT, Breakers, encode
 from syncd.checking import Checked, Told, check
 from syncd.config import BridgeSettings, Mode, Settings
@@ -83,6 +84,7 @@ class Deployment:
         self._beat, self._told = beat, fares
         connections = Connections(settings, self._plugins, store)
         self._connections = connections
+        breakers = Breakers(clock, self._fares)
         self._around = Surroundings(
             store=store,
             pool=pool
@@ -93,7 +95,8 @@ class Deployment:
                 beat=beat,
                 requests=connections.requests,
             ),
-            breakers=Breakers(clock, self._fares),
+            breakers=breakers,
+            accepting=Accepting(clock, breakers),
             progress=self._progress,
             clock=clock,
             sleep=sleep,
@@ -154,7 +157,7 @@ class Deployment:
         fare that are in both, unchanged: rhythms, circuits and back-off. Not of one that refuses
         our sign-in: a reload is what follows when that was mended, be it at the other end."""
         old, new = before.settings, self.settings
-        refusing = before._around.breakers.refusing()
+        refusing = before._around.breakers.refusing() | before._around.accepting.refusing()
         systems = {n for n, each in new.systems.items() if old.systems.get(n) == each} - refusing
         known = {f"{b.name}/{c.name}": c for b in old.bridges for c in b.channels}
         channels = {f"{b.name}/{c.name}": c for b in new.bridges for c in b.channels}
@@ -166,6 +169,7 @@ class Deployment:
         self._seen = _seen_in(bridge for bridge, _ in before._bridges.values()) & self._steady
         self._turns.inherit(before._turns, self._steady)
         self._around.breakers.inherit(before._around.breakers, systems)
+        self._around.accepting.inherit(before._around.accepting, systems)
         self._watching.inherit(before._watching, systems)
 
     def leave(self, after: Deployment) -> None:

@@ -24,6 +24,7 @@ from syncd.drawn import CHUNK, Draw
 from syncd.isolating import InHand
 from syncd.looking import Looks
 from syncd.observe import requests_of
+from syncd.owing import Debts
 from syncd.pairing import Paired, pair_stored
 from syncd.plans import Plans, linked
 from syncd.preparing import (
@@ -43,7 +44,7 @@ from syncd.settling import (
     release_holds,
     set_fights_aside,
 )
-from syncd.store import HoldState
+from syncd.store import Debt, HoldState
 from syncd.surroundings import Stopping, Surroundings
 from syncd.target import Target
 from syncd.write import Outcome, Task, Writer, uid_of
@@ -85,6 +86,12 @@ class Bridge:
         self._window, self._zone, self._around = window, default_zone, surroundings
         self._store = surroundings.store
         self._arrivals = Arrivals(name, surroundings.store)
+        self._debts = Debts(
+            surroundings.store,
+            surroundings.accepting,
+            surroundings.clock,
+            surroundings.retry_first,
+        )
         self._writer = Writer(
             surroundings.store,
             surroundings.pool,
@@ -92,7 +99,8 @@ class Bridge:
             surroundings.sleep,
             surroundings.stop,
             self._arrivals,
-            surroundings.retry_first,
+            surroundings.accepting,
+            self._debts,
         )
         self.looks = Looks(name, self.targets, surroundings, self._arrivals)
         self._last = surroundings.clock()
@@ -118,6 +126,7 @@ class Bridge:
         result = BridgeResult(self.name, cycles=1)
         result.channels = [ChannelResult(t.name, t.system) for t in self.targets.values()]
         emptied = self._look(result, full=full, only=only)
+        self._debts.call_probes(self.name, sorted({t.system for t in self.targets.values()}))
         with suppress(Stopping):
             self._work(cycle, emptied, result)
         self.in_hand.calm()
@@ -300,7 +309,7 @@ class Bridge:
                 if name in result_by_name:
                     result_by_name[name].conflicts += count
             carried.update(plan.id for plan in plans)
-            self._writer.write(tasks, self.targets, self.name, outcome)
+            self._writer.write(tasks, self.targets, self.name, outcome, self.looks.dark)
         if not draw.writes:
             return None
         outcome.undone.update(
@@ -344,6 +353,13 @@ class Bridge:
             channel.requests = requests_of(target) - before[channel.name]
             touched = channel.created + channel.updated
             channel.unchanged = max(0, copies.get(target.id, 0) - touched)
+        debts: dict[str, list[Debt]] = {}
+        for each in store.debts(self.name):
+            debts.setdefault(each.system, []).append(each)
+        for system, owed in debts.items():
+            writes = sum(each.writes for each in owed)
+            words = "a write is" if writes == 1 else f"{writes} writes are"
+            result.worsen(State.FAILED, f"{system}: {words} owed: {owed[0].reason}")
         asides = store.asides(self.name)
         if asides:
             result.worsen(State.FAILED, f"{len(asides)} set aside")

@@ -7,6 +7,7 @@
     ├── StateUnavailable       try later: no room for the state, or its server is away
     └── ConnectorError         raised by connectors, translated once, at their client
         ├── Unavailable        back off, try later (``retry_after`` seconds)
+        │   └── Locked         likewise, this one item: the others go on
         ├── Unauthorized       pause the system, tell the administrator
         ├── CursorExpired      observe everything again
         ├── Stale              somebody was faster: fetch the key and settle again
@@ -51,6 +52,7 @@ class Unavailable(ConnectorError):
     ``retry_after`` is in seconds, ``None`` if the system named no time. ``maybe_applied``
     is true where a write may have been carried out although no answer came: the intent
     then stays open. ``lone``: the system answers; it is this one collection that is not there.
+    ``waited``: for as long as is configured, so that to ask again at once is no use.
     """
 
     def __init__(
@@ -60,9 +62,20 @@ class Unavailable(ConnectorError):
         retry_after: float | None = None,
         maybe_applied: bool = False,
         lone: bool = False,
+        waited: bool = False,
     ) -> None:
         super().__init__(message)
         self.retry_after, self.maybe_applied, self.lone = retry_after, maybe_applied, lone
+        self.waited = waited
+
+
+class Locked(Unavailable):
+    """Somebody is at this one item just now: it is tried again, and the others go on."""
+
+    def __init__(
+        self, message: str, *, retry_after: float | None = None, maybe_applied: bool = False
+    ) -> None:
+        super().__init__(message, retry_after=retry_after, maybe_applied=maybe_applied, lone=True)
 
 
 class Unauthorized(ConnectorError):

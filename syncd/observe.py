@@ -201,7 +201,9 @@ def _is_another(target: Target, state: ChannelState | None, snapshot: Snapshot) 
 
 
 def _is_passing(error: BaseException) -> bool:
-    return isinstance(error, Unavailable) and (error.retry_after or 0.0) <= PATIENCE
+    if not isinstance(error, Unavailable) or error.waited:
+        return False
+    return (error.retry_after or 0.0) <= PATIENCE
 
 
 def _pause(state: RetryCallState) -> float:

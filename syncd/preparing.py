@@ -52,6 +52,8 @@ def prepare(
         _prepare_channel(store, target, found, now, is_steady=target.id in steady)
     open_ids = {id for id, _, _ in store.begun(bridge)}
     store.mark_due(bridge, open_ids, now)
+    # Whoever starts syncd anew has mended something.
+    store.call_owed(now, channels={t.id for t in targets if t.id not in steady})
     return found
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from threading import Event
 
+from syncd.accepting import Accepting
 from syncd.breakers import Breakers
 from syncd.core.state import AppointmentId
 from syncd.pool import Pool
@@ -29,6 +30,7 @@ class Surroundings:
     store: Store
     pool: Pool
     breakers: Breakers
+    accepting: Accepting
     clock: Callable[[], datetime]
     sleep: Callable[[float], None]
     new_id: Callable[[], AppointmentId]

@@ -7,13 +7,15 @@ the vendor's refusal, or in doubt: then the intent stays open, and what is seen 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from threading import Event
 
 from syncd import metrics
+from syncd.accepting import Accepting
 from syncd.arrivals import Arrivals
+from syncd.breakers import Resting
 from syncd.connector import Finds, Identity, Written
 from syncd.core.state import (
     Agreement,
@@ -26,18 +28,16 @@ from syncd.core.state import (
     Place,
     Write,
 )
-from syncd.errors import ConnectorError, Rejected, Stale, Unauthorized, Unavailable
+from syncd.errors import ConnectorError, Locked, Rejected, Stale, Unauthorized, Unavailable
 from syncd.observe import fetch_all, patiently
+from syncd.owing import Debts, Owing
 from syncd.pool import Job, Pool, Stopped
-from syncd.store import Store
+from syncd.store import Spot, Store
 from syncd.target import Target
 
 ASIDE_FOR = timedelta(hours=24)
 STALE_LIMIT = 3
 """A copy that is stale so many times in a row is set aside (invariant 7)."""
-
-RETRY_FIRST = timedelta(seconds=30)
-RETRY_MOST = timedelta(minutes=30)
 
 
 @dataclass(slots=True)
@@ -99,14 +99,13 @@ class Writer:
         sleep: Callable[[float], None],
         stop: Event,
         arrivals: Arrivals,
-        retry_first: timedelta = RETRY_FIRST,
+        accepting: Accepting,
+        debts: Debts,
     ) -> None:
         self._store, self._pool, self._clock, self._stop = store, pool, clock, stop
-        self._arrivals = arrivals
-        self._first = retry_first
+        self._arrivals, self._accepting, self._debts = arrivals, accepting, debts
         self._retry = patiently(sleep)
         self._stale: Counter[tuple[AppointmentId, Place]] = Counter()
-        self._attempts: Counter[AppointmentId] = Counter()
 
     def write(
         self,
@@ -114,32 +113,56 @@ class Writer:
         targets: Mapping[str, Target],
         bridge: str,
         outcome: Outcome,
+        dark: Collection[str] = (),
     ) -> None:
         """Carry out ``tasks``, and add to ``outcome`` what became of them; systems that are
-        down there are left alone. ``targets`` by name of channel. Raises nothing that a remote
-        did."""
-        down = dict(outcome.down)
-        jobs = [
-            Job(
-                targets[task.intent.write.channel].system,
-                _Attempt(task, targets[task.intent.write.channel], self._store, down, self._stop),
-                task.intent.write.channel,
-            )
-            for task in tasks
-        ]
-        again: dict[str, dict[Key, Write]] = {}
+        down there, and the ``dark`` channels, which did not answer when they were last looked
+        at, are left alone. ``targets`` by name of channel. Raises nothing that a remote did."""
+        if not tasks:
+            return
+        round = _Round(
+            bridge,
+            targets,
+            outcome,
+            self._debts.round(bridge, {task.appointment for task in tasks}),
+            dict(outcome.down) | self._unseen(targets, dark, tasks),
+        )
         left: list[Task] = []
-        for index, result in self._pool.stream(jobs):
-            task = tasks[index]
-            if isinstance(result, Stopped) and not result.maybe_applied:
-                left.append(task)
-                continue
-            target = targets[task.intent.write.channel]
-            self._record(task, target, result, outcome, again, bridge)
+        for part in round.owing.parts(tasks, lambda task: round.spot(task)):
+            jobs = [self._job(task, round) for task in part]
+            for index, result in self._pool.stream(jobs):
+                if isinstance(result, Stopped) and not result.maybe_applied:
+                    left.append(part[index])
+                    continue
+                self._record(part[index], result, round)
         self._leave(left, bridge, outcome)
-        outcome.down.update(down)
-        for name, keys in again.items() if not self._stop.is_set() else ():
+        self._debts.close(round.owing)
+        for name, keys in round.again.items() if not self._stop.is_set() else ():
             self._fetch(targets[name], keys, outcome)
+
+    def _job(self, task: Task, round: _Round) -> Job[Written | None]:
+        target, spot = round.target(task), round.spot(task)
+        attempt = _Attempt(
+            task,
+            target,
+            self._store,
+            self._accepting,
+            round.down,
+            self._stop,
+            alone=round.owing.is_alone(spot),
+        )
+        return Job(target.system, attempt, target.name)
+
+    def _unseen(
+        self, targets: Mapping[str, Target], dark: Collection[str], tasks: Sequence[Task]
+    ) -> dict[str, ConnectorError]:
+        """The dark channels that are to be written to, and why they do not answer."""
+        found: dict[str, ConnectorError] = {}
+        for name in {task.intent.write.channel for task in tasks} & set(dark):
+            state = self._store.channel_state(targets[name].id)
+            reason = state.error if state is not None else ""
+            found[targets[name].id] = Unavailable(reason or "it does not answer", lone=True)
+        return found
 
     def _leave(self, tasks: Sequence[Task], bridge: str, outcome: Outcome) -> None:
         """All is to stop, or all writing, and these were not begun: who writes next goes on."""
@@ -150,96 +173,80 @@ class Writer:
         for task in tasks:
             outcome.undone.add((f"{bridge}/{task.intent.write.channel}", task.appointment))
 
-    def _record(
-        self,
-        task: Task,
-        target: Target,
-        result: Written | ConnectorError | None,
-        outcome: Outcome,
-        again: dict[str, dict[Key, Write]],
-        bridge: str,
-    ) -> None:
-        intent, now = task.intent, self._clock()
-        tally = outcome.tally(target.name)
+    def _record(self, task: Task, result: Written | ConnectorError | None, round: _Round) -> None:
         if isinstance(result, ConnectorError):
-            self._failed(task, target, result, outcome, again, bridge)
+            self._failed(task, result, round)
             return
-        self._attempts.pop(task.appointment, None)
+        intent, now, target = task.intent, self._clock(), round.target(task)
         self._stale.pop((task.appointment, (target.name, intent.write.slot)), None)
-        tally.count(intent.write.operation)
+        round.owing.is_accepted(round.spot(task), target)
+        round.outcome.tally(target.name).count(intent.write.operation)
         self._arrivals.arrived(task.appointment, target.name, now)
         if result is None:
-            self._store.mark_due(bridge, [task.appointment], now)
+            self._store.mark_due(round.bridge, [task.appointment], now)
             self._store.confirm_delete(intent.id, now)
         elif result.copy is not None:
             self._store.confirm(intent.id, result.copy, now)
         else:
             self._store.answer(intent.id, key=result.key, version=result.version, at=now)
             if result.version is None:
-                again.setdefault(target.name, {})[result.key] = intent.write
+                round.again.setdefault(target.name, {})[result.key] = intent.write
 
-    def _failed(
-        self,
-        task: Task,
-        target: Target,
-        error: ConnectorError,
-        outcome: Outcome,
-        again: dict[str, dict[Key, Write]],
-        bridge: str,
-    ) -> None:
+    def _failed(self, task: Task, error: ConnectorError, round: _Round) -> None:
+        target, intent = round.target(task), task.intent
         doubtful = isinstance(error, Unavailable) and error.maybe_applied
         if not doubtful:
-            outcome.undone.add((target.id, task.appointment))
-        self._consequence(task, target, error, outcome, again, bridge)
-        # Last: killed before it, the intent is still open and makes its appointment due again.
-        self._store.fail(task.intent.id, doubtful=doubtful)
-
-    def _consequence(
-        self,
-        task: Task,
-        target: Target,
-        error: ConnectorError,
-        outcome: Outcome,
-        again: dict[str, dict[Key, Write]],
-        bridge: str,
-    ) -> None:
-        """What follows from the class of the error: again at once, set aside, or later."""
-        intent, write = task.intent, task.intent.write
+            round.outcome.undone.add((target.id, task.appointment))
+        if isinstance(error, Unauthorized | Unavailable) and not isinstance(error, Stopped):
+            self._later(task, error, round)
+            return
         if isinstance(error, Stale):
-            outcome.stale += 1
-            key = error.key or (write.base.key if write.base is not None else intent.key)
-            again.setdefault(target.name, {})[key] = write
-            place = (task.appointment, (target.name, write.slot))
-            self._stale[place] += 1
-            self._store.mark_due(bridge, [task.appointment], self._clock())
-            if self._stale[place] >= STALE_LIMIT:
-                self._aside(task, bridge, "somebody else changes this copy at every write")
-                del self._stale[place]
-                outcome.tally(target.name).failed += 1
-            return
-        if isinstance(error, Stopped):
-            self._store.mark_due(bridge, [task.appointment], self._clock())
-            return
-        outcome.tally(target.name).failed += 1
-        if isinstance(error, Rejected):
-            self._aside(task, bridge, f"refused: {error}")
-            return
-        if isinstance(error, Unauthorized | Unavailable):
-            outcome.down.setdefault(_reach(target, error), error)
-        self._later(task, error, bridge)
+            self._is_stale(task, error, round)
+        elif isinstance(error, Stopped):
+            self._store.mark_due(round.bridge, [task.appointment], self._clock())
+        else:
+            round.outcome.tally(target.name).failed += 1
+            self._aside(task, round, f"refused: {error}")
+        # Last: killed before it, the intent is still open and makes its appointment due again.
+        self._store.fail(intent.id, doubtful=doubtful)
 
-    def _aside(self, task: Task, bridge: str, reason: str) -> None:
+    def _is_stale(self, task: Task, error: Stale, round: _Round) -> None:
+        """Somebody was faster: it is fetched, and settled again at once."""
+        intent, write, target = task.intent, task.intent.write, round.target(task)
+        round.outcome.stale += 1
+        key = error.key or (write.base.key if write.base is not None else intent.key)
+        round.again.setdefault(target.name, {})[key] = write
+        place = (task.appointment, (target.name, write.slot))
+        self._stale[place] += 1
+        self._store.mark_due(round.bridge, [task.appointment], self._clock())
+        if self._stale[place] >= STALE_LIMIT:
+            self._aside(task, round, "somebody else changes this copy at every write")
+            del self._stale[place]
+            round.outcome.tally(target.name).failed += 1
+
+    def _aside(self, task: Task, round: _Round, reason: str) -> None:
         now, write = self._clock(), task.intent.write
+        round.owing.is_over(round.spot(task))
         self._store.set_aside(
-            bridge, task.appointment, write.channel, write.slot, (), reason, now, now + ASIDE_FOR
+            round.bridge,
+            task.appointment,
+            write.channel,
+            write.slot,
+            (),
+            reason,
+            now,
+            now + ASIDE_FOR,
         )
 
-    def _later(self, task: Task, error: ConnectorError, bridge: str) -> None:
-        self._attempts[task.appointment] += 1
-        wait = min(RETRY_MOST, self._first * 2 ** min(self._attempts[task.appointment] - 1, 10))
-        if isinstance(error, Unavailable) and error.retry_after is not None:
-            wait = max(timedelta(seconds=error.retry_after), timedelta(0))
-        self._store.mark_due(bridge, [task.appointment], self._clock() + wait)
+    def _later(self, task: Task, error: Unauthorized | Unavailable, round: _Round) -> None:
+        """It stays owed. What was not even tried has not failed: a moment later it may be made."""
+        target, spot = round.target(task), round.spot(task)
+        round.owing.fails(spot, target, error, task.intent.id)
+        if isinstance(error, Resting):
+            return
+        round.outcome.tally(target.name).failed += 1
+        if not (isinstance(error, Locked) or round.owing.is_alone(spot)):
+            round.outcome.down.setdefault(_reach(target, error), error)
 
     def _fetch(self, target: Target, writes: Mapping[Key, Write], outcome: Outcome) -> None:
         """What is there now, at once: after a stale write, or one that was answered without
@@ -259,16 +266,40 @@ class Writer:
         self._store.record_fetch(target.id, self._clock(), fetched.copies, (), fetched.unreadable)
 
 
+@dataclass(slots=True)
+class _Round:
+    """Writes that are made side by side. ``down``: systems, and channels by id, that are left
+    alone; threads of the pool add to it. ``again``: by channel and key, what is to be fetched
+    after its write."""
+
+    bridge: str
+    targets: Mapping[str, Target]
+    outcome: Outcome
+    owing: Owing
+    down: dict[str, ConnectorError]
+    again: dict[str, dict[Key, Write]] = field(default_factory=dict)
+
+    def target(self, task: Task) -> Target:
+        """Where it is written."""
+        return self.targets[task.intent.write.channel]
+
+    def spot(self, task: Task) -> Spot:
+        """Where it is owed."""
+        return task.appointment, self.target(task).id, task.intent.write.slot
+
+
 @dataclass(frozen=True, slots=True)
 class _Attempt:
     """One write, in a thread of the pool. What is known to be down, a system or one channel of
-    it, is left alone."""
+    it, is left alone. ``alone``: its failure says nothing about its system."""
 
     task: Task
     target: Target
     store: Store
+    accepting: Accepting
     down: dict[str, ConnectorError]
     stop: Event
+    alone: bool
 
     def __call__(self) -> Written | None:
         system = self.target.system
@@ -278,13 +309,17 @@ class _Attempt:
         known = self.down.get(name)
         if known is not None:
             retry_after = known.retry_after if isinstance(known, Unavailable) else None
-            lone = name != system
-            raise Unavailable(f"{name} is not available", retry_after=retry_after, lone=lone)
+            raise Resting(str(known), retry_after=retry_after, lone=name != system)
+        item = (self.task.appointment, self.target.id, self.task.intent.write.slot)
         try:
-            return self._write()
+            return self.accepting.offer(system, item, self._write, alone=self.alone)
+        except Resting:
+            raise
         except ConnectorError as error:
             metrics.failed(system, error)
-            if isinstance(error, Unauthorized | Unavailable):
+            if isinstance(error, Unauthorized | Unavailable) and not (
+                self.alone or isinstance(error, Locked)
+            ):
                 self.down[_reach(self.target, error)] = error
             raise
 

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin, urlsplit
 
 from connectors.caldav.webdav import error_words, normalised_etag
-from syncd.errors import ConnectorError, Rejected, Stale, Unauthorized, Unavailable
+from syncd.errors import ConnectorError, Locked, Rejected, Stale, Unauthorized, Unavailable
 
 if TYPE_CHECKING:
     from caldav.davclient import DAVClient
@@ -289,15 +289,18 @@ def write_error(answer: Answer, key: str) -> ConnectorError:
     """What a refused write means.
 
     423 and 500 come from Xandikos 0.4 when several write into one calendar (seen): whether
-    the write was carried out is not known.
+    the write was carried out is not known. 423 is said of the one item that somebody is at
+    (RFC 4918, section 11.3).
     """
     said = f"{key}: {_said(answer)}"
     if answer.status == 401 or (answer.status == 403 and answer.says(_PRIVILEGES)):
-        return Unauthorized(said)
+        return Unauthorized(said, lone=answer.status == 403)
     if answer.status == 412:
         return Stale(said, key=key)
-    if answer.status in (408, 423, 425, 429) or (answer.status >= 500 and answer.status != 507):
-        doubt = answer.status in (408, 423) or answer.status not in (425, 429, 503)
+    if answer.status == 423:
+        return Locked(said, retry_after=answer.retry_after, maybe_applied=True)
+    if answer.status in (408, 425, 429) or (answer.status >= 500 and answer.status != 507):
+        doubt = answer.status not in (425, 429, 503)
         return Unavailable(said, retry_after=answer.retry_after, maybe_applied=doubt)
     if answer.status in (404, 409, 410) and not answer.says(
         "{urn:ietf:params:xml:ns:caldav}no-uid-conflict"

@@ -10,7 +10,7 @@ import os
 import sqlite3
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import sqlalchemy as sa
@@ -42,7 +42,7 @@ class Database:
             event.listen(self._engine, "connect", _prepare_sqlite(timeout))
             event.listen(self._engine, "begin", _begin_sqlite)
         elif self._engine.driver == "psycopg":
-            event.listen(self._engine, "connect", _prepare_psycopg)
+            event.listen(self._engine, "connect", _prepare_psycopg(timeout))
 
     @property
     def requests(self) -> int:
@@ -127,18 +127,18 @@ class Database:
 def translated(error: exc.SQLAlchemyError, *, writes: bool) -> ConnectorError:
     """Our error for one of SQLAlchemy's; ``writes``: it came from one item's write."""
     if isinstance(error, exc.TimeoutError):
-        return Unavailable("no free connection to the database")
+        return Unavailable("no free connection to the database", waited=True)
     if not isinstance(error, exc.DBAPIError):
         return Unavailable(f"the database's answer was not understood: {type(error).__name__}")
     words, state = _words(error), _sqlstate(error)
     if _is_denied(error, state):
         return Unauthorized(f"the database refuses us: {words}")
     if error.connection_invalidated or state.startswith(_AGAIN):
-        return Unavailable(f"the database does not answer: {words}")
+        return Unavailable(f"the database does not answer: {words}", waited=_has_waited(error))
     refused = isinstance(error, exc.IntegrityError | exc.DataError) or state.startswith(_REFUSED)
     if writes and (refused or isinstance(error.orig, ValueError | OverflowError)):
         return Rejected(f"the database refuses the row: {words}")
-    return Unavailable(f"the database does not answer: {words}")
+    return Unavailable(f"the database does not answer: {words}", waited=_has_waited(error))
 
 
 def _words(error: exc.DBAPIError) -> str:
@@ -178,6 +178,13 @@ def _certainly_undone(error: exc.DBAPIError) -> bool:
     return isinstance(error.orig, sqlite3.Error) or _sqlstate(error).startswith("40")
 
 
+def _has_waited(error: exc.DBAPIError) -> bool:
+    """Whether somebody's lock was waited for until the configured time was over: SQLite says so
+    after ``busy_timeout``, PostgreSQL after ``lock_timeout`` (55P03)."""
+    name = getattr(error.orig, "sqlite_errorname", "")
+    return name.startswith("SQLITE_BUSY") or _sqlstate(error) == "55P03"
+
+
 def _roll_back(transaction: sa.RootTransaction) -> None:
     try:
         transaction.rollback()
@@ -214,13 +221,13 @@ def _prepare_sqlite(timeout: float) -> Any:
     def prepare(connection: sqlite3.Connection, _: object) -> None:
         connection.isolation_level = None  # we begin ourselves, and writers lock at once
         connection.text_factory = lambda raw: raw.decode("utf-8", "replace")
-        connection.execute(f"PRAGMA busy_timeout = {int(timeout * 1000)}")
+        connection.execute("PRAGMA busy_timeout = 0")
         connection.execute("PRAGMA foreign_keys = ON")
-        try:
+        # A database that is locked or read-only just now keeps the journal that it has, and
+        # nobody waits for that.
+        with suppress(sqlite3.OperationalError):
             connection.execute("PRAGMA journal_mode = WAL")
-        except sqlite3.OperationalError:
-            # A database that is locked or read-only just now keeps the journal that it has.
-            return
+        connection.execute(f"PRAGMA busy_timeout = {int(timeout * 1000)}")
 
     return prepare
 
@@ -230,14 +237,18 @@ def _begin_sqlite(connection: sa.Connection) -> None:
         connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 
-def _prepare_psycopg(connection: Any, _: object) -> None:
-    """Times come as text: psycopg cannot load all that PostgreSQL holds (``infinity``)."""
-    from psycopg.types.string import TextLoader
+def _prepare_psycopg(timeout: float) -> Any:
+    def prepare(connection: Any, _: object) -> None:
+        from psycopg.types.string import TextLoader
 
-    for name in ("timestamptz", "timestamp", "date"):
-        connection.adapters.register_loader(name, TextLoader)
-    was = connection.autocommit
-    connection.autocommit = True
-    connection.execute("SET TIME ZONE 'UTC'")
-    connection.execute("SET datestyle = 'ISO, YMD'")
-    connection.autocommit = was
+        # Times come as text: psycopg cannot load all that PostgreSQL holds (``infinity``).
+        for name in ("timestamptz", "timestamp", "date"):
+            connection.adapters.register_loader(name, TextLoader)
+        was = connection.autocommit
+        connection.autocommit = True
+        connection.execute("SET TIME ZONE 'UTC'")
+        connection.execute("SET datestyle = 'ISO, YMD'")
+        connection.execute(f"SET lock_timeout = {max(1, int(timeout * 1000))}")
+        connection.autocommit = was
+
+    return prepare

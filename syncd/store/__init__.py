@@ -7,6 +7,7 @@ from syncd.store.database import clearly
 from syncd.store.holds import Approval, Hold, HoldState, LoggedWrite
 from syncd.store.look import Look, fits
 from syncd.store.observed import Observed
+from syncd.store.owed import Debt, Owed, PutOff, Spot
 from syncd.store.records import Aside, Doubt, HistoryEntry
 from syncd.store.schema import KEY_LIMIT
 from syncd.store.stats import Levels, Stats, WaitingRows
@@ -18,6 +19,7 @@ __all__ = [
     "Approval",
     "Aside",
     "ChannelState",
+    "Debt",
     "Doubt",
     "Former",
     "Found",
@@ -30,6 +32,9 @@ __all__ = [
     "Look",
     "Observed",
     "OpenQuestion",
+    "Owed",
+    "PutOff",
+    "Spot",
     "Stats",
     "Store",
     "WaitingRows",

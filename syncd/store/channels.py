@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, delete, select, update
 
 from syncd.store.database import Database, chunks, insert_new, upsert
-from syncd.store.schema import channels, doubts, intents, meta, observed, settled
+from syncd.store.schema import channels, doubts, intents, meta, observed, owed, settled
 
 _INSTALLATION = "installation"
 _REVISION = "revision"
@@ -79,7 +79,7 @@ class Channels:
         tombstones and history stay.
         """
         with self._database.write() as connection:
-            for table in (observed, channels, settled, intents, doubts):
+            for table in (observed, channels, settled, intents, owed, doubts):
                 connection.execute(delete(table).where(table.c.channel == channel))
 
 

@@ -25,6 +25,7 @@ from syncd.store.cases import Shown, mark_due
 from syncd.store.confirm import intent_row
 from syncd.store.database import Database, chunks, insert_new, upsert
 from syncd.store.look import GONE
+from syncd.store.owed import forget_paid
 from syncd.store.records import record_rows
 from syncd.store.rows import qualified
 from syncd.store.schema import (
@@ -69,6 +70,7 @@ class Commits:
             _settle_observed(connection, shown)
             _release(connection, loud)
             _consume(connection, at, shown)
+            forget_paid(connection, plans)
             for plan in plans:
                 if plan.again is not None:
                     mark_due(connection, bridge, [plan.id], plan.again)

@@ -7,9 +7,6 @@ and the like are JSON text (see :mod:`syncd.store.codec`).
 from __future__ import annotations
 
 import hashlib
-import json
-import re
-from datetime import datetime
 from typing import Any
 
 from sqlalchemy import (
@@ -18,7 +15,6 @@ from sqlalchemy import (
     Column,
     ColumnElement,
     Connection,
-    Dialect,
     ForeignKey,
     Index,
     Integer,
@@ -26,15 +22,13 @@ from sqlalchemy import (
     PrimaryKeyConstraint,
     String,
     Table,
-    Text,
-    TypeDecorator,
     event,
     literal_column,
 )
 
-from syncd.store.codec import from_micros, to_micros
+from syncd.store.columns import AnyText, Instant
 
-VERSIONS = ("0001", "0002", "0003")
+VERSIONS = ("0001", "0002", "0003", "0004")
 """The migrations that this code knows, oldest first."""
 
 KEY_LIMIT = 2000
@@ -42,46 +36,6 @@ KEY_LIMIT = 2000
 (https://www.postgresql.org/docs/current/btree.html, read 2026-11)."""
 
 _INDEXED = 400
-_ESCAPE = "\x01"
-_UNHOLDABLE = re.compile("[\x00\ud800-\udfff]")
-
-
-class AnyText(TypeDecorator[str]):
-    """Text from anywhere: what a database refuses (NUL, lone surrogates) is kept escaped.
-
-    PostgreSQL has no NUL in text, and neither database takes a lone surrogate; one such item
-    must not keep a whole look from being stored (invariant 9).
-    """
-
-    impl = Text
-    cache_ok = True
-
-    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
-        """The text as it is stored."""
-        if value is not None and (_UNHOLDABLE.search(value) or value.startswith(_ESCAPE)):
-            return _ESCAPE + json.dumps(value)
-        return value
-
-    def process_result_value(self, value: str | None, dialect: Dialect) -> str | None:
-        """The text as it was given."""
-        if value is not None and value.startswith(_ESCAPE):
-            return str(json.loads(value[1:]))
-        return value
-
-
-class Instant(TypeDecorator[datetime]):
-    """An aware datetime as microseconds since 1970; comes back in UTC."""
-
-    impl = BigInteger
-    cache_ok = True
-
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> int | None:
-        """Microseconds."""
-        return None if value is None else to_micros(value)
-
-    def process_result_value(self, value: int | None, dialect: Dialect) -> datetime | None:
-        """The instant."""
-        return None if value is None else from_micros(value)
 
 
 def indexable(text: str) -> str:
@@ -397,4 +351,21 @@ former_watches = Table(
     Column("expires", Instant, nullable=False),
     Column("calendar", AnyText, nullable=False),
     Column("person", AnyText, nullable=False),
+)
+
+owed = Table(
+    "owed",
+    metadata,
+    Column("appointment", AnyText, primary_key=True),
+    Column("channel", AnyText, primary_key=True),
+    Column("slot", AnyText, primary_key=True),
+    Column("bridge", AnyText, nullable=False),
+    Column("system", AnyText, nullable=False),
+    Column("since", Instant, nullable=False),
+    Column("tried", Instant),
+    Column("failures", Integer, nullable=False),
+    Column("overtaken", Integer, nullable=False),
+    Column("called", Boolean, nullable=False),
+    Column("lone", Boolean, nullable=False),
+    Column("reason", AnyText, nullable=False),
 )

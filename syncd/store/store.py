@@ -3,8 +3,9 @@
 Every method is one transaction. The methods are written where their subject is:
 :mod:`~syncd.store.channels`, :mod:`~syncd.store.observed`, :mod:`~syncd.store.agreements`,
 :mod:`~syncd.store.cases`, :mod:`~syncd.store.commit`, :mod:`~syncd.store.intents`,
-:mod:`~syncd.store.tombstones`, :mod:`~syncd.store.records`, :mod:`~syncd.store.holds`,
-:mod:`~syncd.store.stats`, :mod:`~syncd.store.watches`, :mod:`~syncd.store.anew`.
+:mod:`~syncd.store.owed`, :mod:`~syncd.store.tombstones`, :mod:`~syncd.store.records`,
+:mod:`~syncd.store.holds`, :mod:`~syncd.store.stats`, :mod:`~syncd.store.watches`,
+:mod:`~syncd.store.anew`.
 
 A channel is the text ``bridge/name`` in arguments; inside an agreement, a case or a plan it
 is the bare name.
@@ -27,6 +28,7 @@ from syncd.store.database import Database, not_opened, open_database, parse_url
 from syncd.store.holds import Holds
 from syncd.store.intents import Intents
 from syncd.store.observed import Observations
+from syncd.store.owed import OwedWrites
 from syncd.store.records import Records
 from syncd.store.stats import Counted
 from syncd.store.tombstones import Tombstones
@@ -40,6 +42,7 @@ class Store(
     Cases,
     Commits,
     Intents,
+    OwedWrites,
     Tombstones,
     Records,
     Holds,

@@ -12,7 +12,7 @@ from connectors.caldav.fake import FakeCalDav, Reply
 from syncd.connector import Identity
 from syncd.core.model import Appointment, Timed
 from syncd.core.state import Marker
-from syncd.errors import ConnectorError, Rejected, Stale, Unauthorized, Unavailable
+from syncd.errors import ConnectorError, Locked, Rejected, Stale, Unauthorized, Unavailable
 from tests.caldav.connecting import WINDOW, connect
 from tests.caldav.test_hostile_items import GOOD
 
@@ -85,7 +85,7 @@ WRITE_ANSWERS: dict[str, tuple[Reply, type[ConnectorError], bool, float | None]]
     ),
     "500": ((500, {}, b""), Unavailable, True, None),
     "502": ((502, {}, b""), Unavailable, True, None),
-    "423": ((423, {}, b""), Unavailable, True, None),
+    "423": ((423, {}, b""), Locked, True, None),
     "507": ((507, {}, b""), Rejected, False, None),
     "413": ((413, {}, b""), Rejected, False, None),
     "415": ((415, {}, b""), Rejected, False, None),
@@ -119,6 +119,10 @@ def test_a_refused_write_says_what_to_do(case: str) -> None:
             if isinstance(raised.value, Unavailable):
                 assert raised.value.maybe_applied == maybe
                 assert raised.value.retry_after == wait
+            if isinstance(raised.value, Unauthorized):
+                assert raised.value.lone == case.startswith("403"), (
+                    "rights are those to one calendar"
+                )
 
 
 def test_a_create_without_answer_may_have_been_made_and_is_made_once() -> None:

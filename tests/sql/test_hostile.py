@@ -184,8 +184,26 @@ def test_a_locked_sqlite_is_unavailable(tmp_path: Path) -> None:
         with pytest.raises(Unavailable) as raised:
             connector.update(copy, replace(copy.reads, title="x"))
         assert not raised.value.maybe_applied
+        assert raised.value.waited, "to ask again at once is no use"
         assert connector.fetch([copy.key]).copies == (copy,)
         other.exec_driver_sql("ROLLBACK")
+    assert written(connector.update(copy, replace(copy.reads, title="x"))).reads.title == "x"
+    table.close()
+
+
+def test_a_row_that_somebody_keeps_locked_is_unavailable(postgres_url: str) -> None:
+    """Invariant 9: nobody waits longer than is configured for a transaction that does not end."""
+    table = make_table(postgres_url)
+    table.options = {"timeout": 0.1}
+    connector = table.connect()
+    copy = written(connector.create(marked("a1"), visit()))
+    with table.engine.connect() as other:
+        other.exec_driver_sql("SELECT * FROM visit FOR UPDATE")
+        with pytest.raises(Unavailable) as raised:
+            connector.update(copy, replace(copy.reads, title="x"))
+        assert not raised.value.maybe_applied
+        assert raised.value.waited
+        assert connector.fetch([copy.key]).copies == (copy,)
     assert written(connector.update(copy, replace(copy.reads, title="x"))).reads.title == "x"
     table.close()
 

@@ -19,15 +19,16 @@ _OWN = {"connection", "keep-alive", "transfer-encoding", "content-length"}
 class Fault:
     """What happens to the next ``times`` requests of ``method`` with ``has`` in path or body.
 
-    ``status``: it is refused before it reaches the server. Else it is passed on, then ``then``
-    is called (by the thread that serves it), then the answer is dropped (``lost``), cut in half
-    (``cut``), or goes back as it is. ``lagging``: it is answered as the last one of its method and
-    path was, by a server that has not noticed yet what changed.
+    ``status``: it is refused before it reaches the server, with this ``body``. Else it is passed
+    on, then ``then`` is called (by the thread that serves it), then the answer is dropped
+    (``lost``), cut in half (``cut``), or goes back as it is. ``lagging``: it is answered as the
+    last one of its method and path was, by a server that has not noticed yet what changed.
     """
 
     method: str = "*"
     has: str = ""
     status: int = 0
+    body: bytes = b"refused by the door"
     lost: bool = False
     cut: bool = False
     lagging: bool = False
@@ -88,7 +89,7 @@ class _Handler(BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         fault = self.proxy.take(self.command, self.path, body)
         if fault is not None and fault.status:
-            self._answer(fault.status, [], b"refused by the door")
+            self._answer(fault.status, [], fault.body)
             return
         place = (self.command, self.path)
         if fault is None or not fault.lagging:
