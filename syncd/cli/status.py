@@ -27,7 +27,12 @@ def status(settings: Settings, store: Store, now: datetime, json: bool) -> Exit:
         print_json(told)
     else:
         _print(told, now)
-    if told["fault"] or told["aside"] or any(row["failures"] for row in told["channels"]):
+    if (
+        told["fault"]
+        or told["aside"]
+        or told["owed"]
+        or any(row["failures"] for row in told["channels"])
+    ):
         return Exit.FAILED
     if told["holds"] or told["paused"] or told["paused_bridges"]:
         return Exit.HELD
@@ -67,6 +72,7 @@ def _told(settings: Settings, store: Store, now: datetime) -> dict[str, Any]:
         "behind": _behind(settings, store, now),
         "unreadable": broken,
         "waiting": _waiting(store, channels),
+        "owed": _owed(settings, store),
         "aside": _asides(store),
         "holds": holds_json(store),
         "approvals": approvals_json(store, now),
@@ -117,6 +123,36 @@ def _waiting(store: Store, channels: Sequence[Mapping[str, Any]]) -> list[dict[s
         }
         for each in store.rows_waiting()
     ]
+
+
+def _owed(settings: Settings, store: Store) -> list[dict[str, Any]]:
+    """What channels could not be given. A write that a system takes calls all that wait for it,
+    so that they have one next time."""
+    names = {
+        f"{bridge.name}/{channel.name}"
+        for bridge in settings.bridges
+        for channel in bridge.channels
+    }
+    debts = [each for each in store.debts() if each.channel in names]
+    soonest: dict[str, datetime] = {}
+    for each in debts:
+        if each.again is not None:
+            soonest[each.system] = min(each.again, soonest.get(each.system, each.again))
+    return [
+        {
+            "channel": each.channel,
+            "system": each.system,
+            "writes": each.writes,
+            "since": each.since.isoformat(timespec="seconds"),
+            "next": _told_at(soonest.get(each.system)),
+            "reason": each.reason,
+        }
+        for each in debts
+    ]
+
+
+def _told_at(at: datetime | None) -> str | None:
+    return at.isoformat(timespec="seconds") if at is not None else None
 
 
 def _behind(settings: Settings, store: Store, now: datetime) -> list[dict[str, Any]]:
@@ -175,6 +211,7 @@ def _print(told: Mapping[str, Any], now: datetime) -> None:
         line(("the state cannot be written: ", "red"), told["fault"])
         line("  nothing is written anywhere until it can")
     _print_unseen(told, now)
+    _print_owed(told["owed"], now)
     for each in told["aside"][:MOST_LINES]:
         what = f"{each['channel'] or 'every channel'} {each['field']}".rstrip()
         line(f"set aside: {each['appointment']} in {what}: {each['reason']}")
@@ -209,6 +246,19 @@ def _print_unseen(told: Mapping[str, Any], now: datetime) -> None:
         many = f"{each['copies']} rows of {each['series']} series"
         line(f"waiting: {each['channel']}: {many}, since {_ago(each['since'], now)}")
         line(f"  the series may be in what is not seen: {', '.join(each['unseen']) or 'nothing'}")
+
+
+def _print_owed(found: Sequence[Mapping[str, Any]], now: datetime) -> None:
+    for each in found[:MOST_LINES]:
+        many = "1 write" if each["writes"] == 1 else f"{each['writes']} writes"
+        line(
+            ("owed: ", "red"),
+            f"{each['channel']}: {many}, since {_ago(each['since'], now)}: {each['reason']}",
+        )
+        soon = each["next"] is None or datetime.fromisoformat(each["next"]) <= now
+        line(f"  tried again {'at the next cycle' if soon else 'at ' + each['next']}")
+    if len(found) > MOST_LINES:
+        line(f"… and {len(found) - MOST_LINES} more channels (--json shows all)")
 
 
 def _print_each(form: str, found: Sequence[Mapping[str, str]]) -> None:

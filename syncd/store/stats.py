@@ -26,6 +26,7 @@ from syncd.store.schema import (
     intents,
     meta,
     observed,
+    owed,
 )
 
 
@@ -46,7 +47,8 @@ class Stats:
 @dataclass(frozen=True, slots=True)
 class Levels:
     """Numbers for metrics. By channel (``bridge/name``): ``copies``, ``unreadable`` items, the
-    last successful look, failed looks in a row. By bridge: the rest. ``rows``: single occurrences
+    last successful look, failed looks in a row, writes that are ``owed`` as they could not be
+    made, and since when. By bridge: the rest. ``rows``: single occurrences
     that wait for their series. ``stopped``: whose writing
     was stopped by an order; the empty name is everybody's.
     """
@@ -55,6 +57,8 @@ class Levels:
     unreadable: Mapping[str, int]
     looked: Mapping[str, datetime]
     failures: Mapping[str, int]
+    owed: Mapping[str, int]
+    owed_since: Mapping[str, datetime]
     appointments: Mapping[str, int]
     questions: Mapping[str, int]
     doubts: Mapping[str, int]
@@ -97,6 +101,7 @@ and has no appointment."""
 
 _ROWS = select(observed.c.bridge, func.count()).where(*_WAITING).group_by(observed.c.bridge)
 _INTENTS = select(intents.c.bridge, func.count()).group_by(intents.c.bridge)
+_OWED = select(owed.c.channel, func.count(), func.min(owed.c.since)).group_by(owed.c.channel)
 _PAUSED = "paused:"
 _STOPPED = "writing-stopped"
 
@@ -148,11 +153,14 @@ class Counted:
             rows = connection.execute(states).all()
             names = connection.execute(orders).scalars().all()
             seen = connection.execute(_STATES).all()
+            debts = connection.execute(_OWED).all()
             return Levels(
                 copies={channel: n for channel, state, n in seen if state == PRESENT},
                 unreadable={channel: n for channel, state, n in seen if state == UNREADABLE},
                 looked={row.channel: row.looked for row in rows if row.looked is not None},
                 failures={row.channel: row.failures for row in rows},
+                owed={channel: n for channel, n, _ in debts},
+                owed_since={channel: since for channel, _, since in debts},
                 appointments=_counted(connection, _APPOINTMENTS),
                 questions=_counted(connection, _QUESTIONS),
                 doubts=_counted(connection, _DOUBTS),

@@ -88,12 +88,21 @@ def _of_watches(counts: Mapping[tuple[str, WatchState], int]) -> Metric:
 def _of_channels(levels: Levels, channels: frozenset[str]) -> Iterator[Metric]:
     """One series a channel; those that are counted together show their sum or their worst."""
     looked = {name: at.timestamp() for name, at in levels.looked.items()}
+    since = {name: at.timestamp() for name, at in levels.owed_since.items()}
     told: tuple[
         tuple[str, str, Mapping[str, float], Callable[[Iterable[float]], float], bool], ...
     ] = (
         ("syncd_copies", "Copies that a channel shows.", levels.copies, sum, True),
         ("syncd_unreadable", "Items that cannot be read.", levels.unreadable, sum, True),
         ("syncd_look_failures", "Looks that failed in a row.", levels.failures, max, True),
+        ("syncd_writes_owed", "Writes that could not be made so far.", levels.owed, sum, True),
+        (
+            "syncd_writes_owed_since_timestamp_seconds",
+            "Since when the oldest write that a channel is owed could not be made.",
+            since,
+            min,
+            False,
+        ),
         (
             "syncd_last_look_timestamp_seconds",
             "When a channel last answered a look.",

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy.exc import SQLAlchemyError
 
 from syncd.pulse import Snapshot
-from syncd.store import Store
+from syncd.store import Debt, Store
 from syncd.web.sources import Sources
 
 ALIVE_WITHIN = 600.0
@@ -45,7 +46,18 @@ def alive(sources: Sources, began: float) -> Part:
 def readiness(sources: Sources) -> list[Part]:
     """The parts that make the daemon ready, each with what is missing."""
     now = sources.pulse.snapshot()
-    return [_store(sources.store), _configuration(now), *_bridges(now)]
+    return [_store(sources.store), _configuration(now), *_bridges(now, _owed(sources.store))]
+
+
+def _owed(store: Store) -> dict[str, list[Debt]]:
+    """What the channels of each bridge are owed; nothing if the store does not answer."""
+    found: dict[str, list[Debt]] = {}
+    try:
+        for each in store.debts():
+            found.setdefault(each.channel.partition("/")[0], []).append(each)
+    except SQLAlchemyError:
+        return {}  # the part of the store says so
+    return found
 
 
 def _store(store: Store) -> Part:
@@ -63,7 +75,7 @@ def _configuration(now: Snapshot) -> Part:
     return Part("configuration", ok=True, detail=refused if now.refused else "")
 
 
-def _bridges(now: Snapshot) -> list[Part]:
+def _bridges(now: Snapshot, owed: Mapping[str, Sequence[Debt]]) -> list[Part]:
     """Each has finished a cycle, however it ended: a dead server is no reason to restart us.
     One that broke off (the disk is full) stored and wrote nothing."""
     parts = []
@@ -72,6 +84,16 @@ def _bridges(now: Snapshot) -> list[Part]:
         detail = "no cycle has ended yet" if last is None else last.state.value
         if name in now.broken:
             detail = "its last cycle broke off; see the log"
+        if debts := owed.get(name):
+            detail += f"; {_told(debts)}"
         ok = last is not None and name not in now.broken
         parts.append(Part(f"bridge {name}", ok=ok, detail=detail))
     return parts
+
+
+def _told(debts: Sequence[Debt]) -> str:
+    """So many writes, and since when the oldest could not be made."""
+    writes, since = sum(each.writes for each in debts), min(each.since for each in debts)
+    many = "1 write" if writes == 1 else f"{writes} writes"
+    where = "1 channel" if len(debts) == 1 else f"{len(debts)} channels"
+    return f"{many} owed in {where} since {since:%Y-%m-%dT%H:%M:%SZ}"

@@ -18,6 +18,7 @@ from tests.office import Desk, Office
 from tests.servers import Server, free_port
 from tests.web.promql import BadQuery, Query, Selector, parse
 from tests.web.scrape import Page, watched
+from tests.wire.proxy import Fault, door
 
 ALERTS = ROOT / "deploy" / "prometheus" / "alerts.yml"
 SCRAPE = ROOT / "deploy" / "prometheus" / "prometheus.yml"
@@ -75,17 +76,25 @@ def _wrong(query: Query, known: Mapping[str, set[str]]) -> Iterator[str]:
 def exported(
     tmp_path_factory: pytest.TempPathFactory, radicale_server: Server
 ) -> Mapping[str, set[str]]:
-    """Metric to labels, of a process that has carried an edit and met a server that is dead."""
+    """Metric to labels, of a process that has carried an edit, met a server that is dead, and one
+    that takes no writes."""
     alice = Desk("alice", radicale_server, radicale_server.calendar(f"alice-{uuid4().hex[:8]}"))
     dead = Desk("bob", radicale_server, alice.url, door=f"http://127.0.0.1:{free_port()}")
-    office = Office(tmp_path_factory.mktemp("office"), [alice, dead], listen="127.0.0.1:0")
-    office.visits(1)
-    with watched(office) as running:
-        assert wait_for(lambda: len(alice.items()) == 1)
-        office.change(1, subject="anders")
-        assert wait_for(lambda: running.scrape().labels["syncd_edit_lag_seconds_count"])
-        found = running.scrape().labels
-        assert running.end()[0] == 0
+    url = radicale_server.calendar(f"carol-{uuid4().hex[:8]}")
+    with door(radicale_server.url) as closed:
+        closed.fail(Fault("PUT", status=503, times=10**6))
+        carol = Desk("carol", radicale_server, url, door=closed.url)
+        desks = [alice, dead, carol]
+        office = Office(tmp_path_factory.mktemp("office"), desks, listen="127.0.0.1:0")
+        office.visits(1)
+        with watched(office) as running:
+            assert wait_for(lambda: len(alice.items()) == 1)
+            office.change(1, subject="anders")
+            assert wait_for(lambda: running.scrape().labels["syncd_edit_lag_seconds_count"])
+            since = "syncd_writes_owed_since_timestamp_seconds"
+            assert wait_for(lambda: running.scrape().labels[since])
+            found = running.scrape().labels
+            assert running.end()[0] == 0
     assert found["syncd_errors_total"]
     assert all(found[name] == set() for name in NO_SAMPLE)
     return {**found, **NO_SAMPLE}
