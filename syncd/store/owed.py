@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, func, select, tuple_, update
+from sqlalchemy import Connection, Row, Select, and_, delete, func, or_, select, tuple_, update
 
 from syncd.core.state import AppointmentId, Plan, Slot
 from syncd.store.cases import mark_due
@@ -132,8 +132,10 @@ class OwedWrites:
         ``channels``, and what these ``systems`` did not take. ``bridge``: of this one only.
         ``most``: so many, the one first that was tried least lately."""
         with self._database.write() as connection:
-            rows = _called(connection, bridge, systems, channels)
-            _make_due(connection, rows if most is None else sorted(rows, key=_rank)[:most], at)
+            query = _waiting(systems, channels).order_by(*_LEAST_LATELY).limit(most)
+            if bridge is not None:
+                query = query.where(owed.c.bridge == bridge)
+            _make_due(connection, connection.execute(query).all(), at)
 
     def call_overtaken(
         self,
@@ -146,11 +148,8 @@ class OwedWrites:
         """Writes were accepted in these ``channels`` of these ``systems``: try the others at
         ``at``. Not ``but`` those, and not what has failed again ``limit`` times after that."""
         with self._database.write() as connection:
-            rows = [
-                row
-                for row in _called(connection, None, systems, channels)
-                if not row.called and row.overtaken < limit and _owed_of(row).spot not in but
-            ]
+            query = _waiting(systems, channels).where(~owed.c.called, owed.c.overtaken < limit)
+            rows = [row for row in connection.execute(query) if _owed_of(row).spot not in but]
             _make_due(connection, rows, at)
             for part in chunks([(row.appointment, row.channel, row.slot) for row in rows]):
                 connection.execute(update(owed).where(_PLACE.in_(part)).values(called=True))
@@ -180,6 +179,8 @@ class OwedWrites:
 
 
 _PLACE = tuple_(owed.c.appointment, owed.c.channel, owed.c.slot)
+_LEAST_LATELY = (owed.c.tried.is_not(None), owed.c.tried, owed.c.since, owed.c.appointment)
+"""Never tried, then least lately tried: another one each time."""
 
 
 def forget_paid(connection: Connection, plans: Iterable[Plan]) -> None:
@@ -194,18 +195,11 @@ def forget_paid(connection: Connection, plans: Iterable[Plan]) -> None:
     _forget(connection, rows)
 
 
-def _called(
-    connection: Connection,
-    bridge: str | None,
-    systems: Collection[str],
-    channels: Collection[str],
-) -> list[Row[Any]]:
-    query = select(owed) if bridge is None else select(owed).where(owed.c.bridge == bridge)
-    return [
-        row
-        for row in connection.execute(query)
-        if row.channel in channels or (row.system in systems and not row.lone)
-    ]
+def _waiting(systems: Collection[str], channels: Collection[str]) -> Select[Any]:
+    """What is owed in these channels, and what these systems did not take."""
+    columns = owed.c
+    of_system = and_(columns.system.in_(sorted(systems)), ~columns.lone)
+    return select(owed).where(or_(columns.channel.in_(sorted(channels)), of_system))
 
 
 def _make_due(connection: Connection, rows: Iterable[Row[Any]], at: datetime) -> None:
@@ -214,12 +208,6 @@ def _make_due(connection: Connection, rows: Iterable[Row[Any]], at: datetime) ->
         ids.setdefault(row.bridge, []).append(row.appointment)
     for bridge, these in ids.items():
         mark_due(connection, bridge, these, at)
-
-
-def _rank(row: Row[Any]) -> tuple[bool, datetime, str, str]:
-    """Never tried, then least lately tried: another one each time."""
-    tried = row.tried
-    return tried is not None, tried or row.since, row.appointment, row.channel
 
 
 def _forget(connection: Connection, spots: Sequence[Spot]) -> None:
