@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 
 from syncd.core.belong import Moment
 from syncd.core.channel import Policy
+from syncd.core.continuing import spans_of
 from syncd.core.owe import SINGLY
 from syncd.core.packed import Packed
 from syncd.core.paths import Path, path_text
@@ -79,7 +80,8 @@ def draw_up(
             new = [case.id for case in read if case.agreement is None]
             remains = store.remains(bridge, new) if new else {}
             cases = [_prepared(case, dying, given, invitations, remains) for case in read]
-            for seeded in seed_splits(cases, policy, moment):
+            agreed = _begun_at_cuts(store, bridge, cases, policy, moment, ids)
+            for seeded in seed_splits(cases, policy, moment, agreed):
                 _count_moves(seeded.case, draw.moved)
                 draw.waits.update(seeded.waits)
                 draw.note_split(seeded.case.id, seeded.records)
@@ -91,12 +93,28 @@ def draw_up(
     return draw
 
 
+def _begun_at_cuts(
+    store: Store,
+    bridge: str,
+    cases: Sequence[Case],
+    policy: Policy,
+    moment: Moment,
+    due: Collection[AppointmentId],
+) -> list[Case]:
+    """What is not due itself and begins where series were cut: one may go on from the other."""
+    found: set[AppointmentId] = set()
+    for channel, start, end in spans_of(cases, policy, moment):
+        found |= store.held_from(bridge, channel, start - DAY, end + DAY)
+    found -= set(due)
+    return store.cases(bridge, sorted(found), moment.now) if found else []
+
+
 def _planned(seeded: Seeded, policy: Policy, moment: Moment) -> Plan:
     plan = settle(seeded.case, policy, moment)
     again = moment.now if seeded.waits else _again(plan, policy, moment)
     if again is not None:
         plan = replace(plan, again=again)
-    if not seeded.records:
+    if not seeded.records and not seeded.moved:
         return plan
     records = (*seeded.records, *plan.records)
     moved = (*plan.moved, *seeded.moved)

@@ -7,7 +7,7 @@ born there and the later occurrences look gone. :func:`find_split` recognises th
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import pairwise
@@ -33,7 +33,9 @@ from syncd.core.zones import UTC_ZONE
 OUTCOMES = frozenset({Status.COMPLETED, Status.NO_SHOW, Status.CANCELLED})
 """States of an occurrence that somebody wrote down and that a split must not undo."""
 
-_STRUCTURE = frozenset({"when", "recurrence", "overrides"})
+STRUCTURE = frozenset({"when", "recurrence", "overrides"})
+"""The fields that make a series, in which what goes on is never the old one."""
+
 _DAY = timedelta(days=1)
 
 
@@ -67,10 +69,8 @@ def find_split(
     kept, gone = _cut(before, after, horizon, default_zone)
     if not gone:
         return None
-    starts = [_starts(before, rid, default_zone) for rid in (kept, *gone[:2])]
-    period = max([_DAY, *(later - earlier for earlier, later in pairwise(starts))])
-    begins = span_utc(newcomer.when, default_zone)[0]
-    if not starts[0] < begins < starts[1] + period:
+    earliest, latest = _reach(before, kept, gone, default_zone)
+    if not earliest < span_utc(newcomer.when, default_zone)[0] < latest:
         return None
     first = when_at(before.when, wall_of_rid(gone[0]))
     if not _is_alike(after, newcomer):
@@ -92,6 +92,15 @@ def cut_off(
     return _cut(before, after, horizon, default_zone)[1]
 
 
+def reach(
+    before: Appointment, after: Appointment, horizon: datetime, default_zone: str = UTC_ZONE
+) -> tuple[datetime, datetime] | None:
+    """Between which instants, both exclusive, a newcomer begins that :func:`find_split` may take
+    for what goes on; ``None`` if nothing was cut. Raises :class:`BadRecurrence`."""
+    kept, gone = _cut(before, after, horizon, default_zone)
+    return _reach(before, kept, gone, default_zone) if gone else None
+
+
 def carry_over(
     before: Appointment, newcomer: Appointment, split: Split, uncarried: frozenset[str]
 ) -> Appointment:
@@ -101,7 +110,7 @@ def carry_over(
     (completed, no show, cancelled), unless the newcomer says otherwise itself. Time, rule and
     exceptions are the newcomer's.
     """
-    values: dict[str, Any] = {name: getattr(before, name) for name in uncarried - _STRUCTURE}
+    values: dict[str, Any] = {name: getattr(before, name) for name in uncarried - STRUCTURE}
     overrides = dict(newcomer.overrides)
     for rid, old in before.overrides:
         target = split.rid_map.get(rid)
@@ -118,7 +127,7 @@ def carry_over(
 def _stays(name: str, value: Value, uncarried: frozenset[str]) -> bool:
     if name == "status" and value in OUTCOMES:
         return True
-    return name in uncarried and name in OVERRIDABLE_FIELDS - _STRUCTURE
+    return name in uncarried and name in OVERRIDABLE_FIELDS - STRUCTURE
 
 
 def _cut(
@@ -138,6 +147,14 @@ def _cut(
     exceptions = {rid for rid, override in before.overrides if override.deleted}
     later = occurrence_ids(before, starts, horizon, default_zone)
     return last, tuple(rid for rid in later if rid > last and rid not in exceptions)
+
+
+def _reach(
+    before: Appointment, kept: RecurrenceId, gone: Sequence[RecurrenceId], default_zone: str
+) -> tuple[datetime, datetime]:
+    starts = [_starts(before, rid, default_zone) for rid in (kept, *gone[:2])]
+    period = max([_DAY, *(later - earlier for earlier, later in pairwise(starts))])
+    return starts[0], starts[1] + period
 
 
 def _starts(series: Appointment, rid: RecurrenceId, default_zone: str) -> datetime:

@@ -19,12 +19,13 @@ from dataclasses import dataclass, replace
 
 from syncd.core.belong import Moment
 from syncd.core.birth import born
-from syncd.core.channel import Channel, Direction, Policy
+from syncd.core.channel import Policy
+from syncd.core.continuing import Cut, cuts_of, goes_on_from, is_busy, taken_over
 from syncd.core.fidelity import project
-from syncd.core.model import FIELDS, Appointment
+from syncd.core.model import FIELDS
 from syncd.core.recurrence import BadRecurrence, is_occurrence
 from syncd.core.situation import situate
-from syncd.core.split import Split, carry_over, cut_off, find_split
+from syncd.core.split import Split, carry_over, find_split
 from syncd.core.state import (
     WHOLE,
     Agreement,
@@ -55,12 +56,16 @@ class Seeded:
     waits: tuple[ChannelName, ...] = ()
 
 
-def seed_splits(cases: Sequence[Case], policy: Policy, moment: Moment) -> list[Seeded]:
+def seed_splits(
+    cases: Sequence[Case], policy: Policy, moment: Moment, agreed: Sequence[Case] = ()
+) -> list[Seeded]:
     """The cases, those of a split prepared: the newcomer has an agreement before it is settled.
-    Of a series that was just cut short, and that nothing goes on, the cut is not shown yet."""
+    Of a series that was just cut short, and that nothing goes on, the cut is not shown yet.
+    ``agreed``: what else begins where one was cut (:func:`spans_of`); of these the answer has
+    those that go on from it."""
     divided: set[str] = set()
     seeded = {case.id: Seeded(case) for case in cases}
-    newcomers = [case for case in cases if _newcomer(case) is not None]
+    newcomers = [case for case in cases if _newcomers(case, policy)]
     if newcomers:
         series = [case for case in cases if _is_series(case) or _is_told_apart(case)]
         for newcomer in newcomers:
@@ -68,19 +73,26 @@ def seed_splits(cases: Sequence[Case], policy: Policy, moment: Moment) -> list[S
                 if _divide(seeded, old.id, newcomer.id, policy, moment):
                     divided |= {old.id, newcomer.id}
                     break
-    return [
-        each if id in divided else _held_back(each, policy, moment) for id, each in seeded.items()
-    ]
+    for case in cases:
+        cuts = cuts_of(case, policy, moment) if case.id not in divided else []
+        if not cuts:
+            continue
+        others = [each for each in (*cases, *agreed) if each.id not in divided | {case.id}]
+        halves = _rejoined(case, cuts, others, policy, moment)
+        seeded |= {half.case.id: half for half in halves}
+        divided |= {half.case.id for half in halves if len(halves) > 1}
+    return list(seeded.values())
 
 
-def _newcomer(case: Case) -> tuple[ChannelName, Copy] | None:
-    """The single copy of an appointment that is about to be born."""
-    if case.agreement is not None or len(case.views) != 1:
-        return None
-    (channel, slot), seen = next(iter(case.views.items()))
-    if slot != WHOLE or not isinstance(seen.observation, Present):
-        return None
-    return channel, seen.observation.copy
+def _newcomers(case: Case, policy: Policy) -> list[tuple[ChannelName, Copy]]:
+    """The copies, all of one appointment that is about to be born; where somebody was invited to
+    it, first those of whoever did that."""
+    if case.agreement is not None or not case.views:
+        return []
+    wholes = _wholes(case)
+    if len(wholes) < len(case.views) or not wholes.keys() <= policy.channels.keys():
+        return []
+    return sorted(wholes.items(), key=lambda e: (e[1].invited, policy.channels[e[0]].order))
 
 
 def _is_series(case: Case) -> bool:
@@ -106,20 +118,20 @@ def _divide(
     seeded: dict[str, Seeded], old_id: str, new_id: str, policy: Policy, moment: Moment
 ) -> bool:
     old, new = seeded[old_id].case, seeded[new_id].case
-    newcomer = _newcomer(new)
-    channel, copy = newcomer if newcomer is not None else ("", None)
-    after = _wholes(old).get(channel)
-    if copy is None or after is None or channel not in policy.channels:
-        return False
-    found = _found(_before(old, channel, after, policy), after, copy, moment)
-    if found is None:
-        return False
-    known, (before, split) = seeded[old_id], found
-    if old.agreement is None:
-        known = _born_uncut(old, channel, before, policy, moment)
-    cut, rest = _seed(known.case, new, channel, copy, split, policy)
-    seeded[old_id], seeded[new_id] = replace(cut, records=known.records), rest
-    return True
+    for channel, copy in _newcomers(new, policy):
+        after = _wholes(old).get(channel)
+        found = None
+        if after is not None:
+            found = _found(_before(old, channel, after, policy), after, copy, moment)
+        if found is None:
+            continue
+        known, (before, split) = seeded[old_id], found
+        if old.agreement is None:
+            known = _born_uncut(old, channel, before, policy, moment)
+        cut, rest = _seed(known.case, new, channel, copy, split, policy)
+        seeded[old_id], seeded[new_id] = replace(cut, records=known.records), rest
+        return True
+    return False
 
 
 def _before(old: Case, channel: ChannelName, after: Copy, policy: Policy) -> Iterator[Copy]:
@@ -170,57 +182,42 @@ def _born_uncut(
     return Seeded(replace(case, agreement=draft.agreement()), (), tuple(draft.records))
 
 
-def _held_back(seeded: Seeded, policy: Policy, moment: Moment) -> Seeded:
-    """A case without what its series was cut to in the very last look, where that matters. What
-    is owed there is not written meanwhile, either."""
-    case = seeded.case
-    if not moment.looked or not _is_series(case):
-        return seeded
-    cut = {place for place in case.views if _is_just_cut(case, place, policy, moment)}
-    if not cut:
-        return seeded
+def _rejoined(
+    case: Case, cuts: Sequence[Cut], others: Sequence[Case], policy: Policy, moment: Moment
+) -> tuple[Seeded, ...]:
+    """A series that was cut, with that of ``others`` that goes on from it; alone if none does."""
+    busy = False
+    for cut in cuts:
+        for other in others:
+            split = goes_on_from(cut, other, moment)
+            if split is None:
+                continue
+            if is_busy(case, other, split):
+                busy = True
+                continue
+            channel = policy.channels[cut.place[0]]
+            (old, back), (new, moved) = taken_over(case, other, channel, split)
+            record = Record(Kind.SPLIT, (), RULE, channel.name, note=case.id)
+            return Seeded(old, back), Seeded(new, moved, (record,))
+    return (_held_back(case, cuts if busy else [c for c in cuts if _is_news(c, moment)]),)
+
+
+def _is_news(cut: Cut, moment: Moment) -> bool:
+    """Whether the very last look at a channel showed it: it may be one of two steps."""
+    looked = moment.looked.get(cut.place[0])
+    return looked is not None and cut.seen >= looked
+
+
+def _held_back(case: Case, cuts: Sequence[Cut]) -> Seeded:
+    """A case without what its series was cut to. What is owed there is not written meanwhile,
+    either."""
+    if not cuts:
+        return Seeded(case)
+    cut = {each.place for each in cuts}
     views = {place: seen for place, seen in case.views.items() if place not in cut}
     aside = case.aside | {(place, ()) for place in cut}
-    return replace(
-        seeded,
-        case=replace(case, views=views, aside=aside),
-        waits=tuple(sorted(channel for channel, _ in cut)),
-    )
-
-
-def _is_just_cut(case: Case, place: Place, policy: Policy, moment: Moment) -> bool:
-    """Whether a copy of a series was cut short since the look before the last, by somebody else
-    than us, and something is known of later occurrences that this channel does not carry."""
-    agreement, seen, channel = case.agreement, case.views[place], policy.channels.get(place[0])
-    looked = moment.looked.get(place[0])
-    if agreement is None or channel is None or looked is None or seen.at < looked:
-        return False
-    settled, shown = agreement.copies.get(place), seen.observation
-    if settled is None or place[1] != WHOLE or not isinstance(shown, Present):
-        return False
-    if channel.direction is Direction.TO or any(
-        (intent.write.channel, intent.write.slot) == place for intent in case.intents
-    ):
-        return False
-    try:
-        before, after = settled.copy.reads, shown.copy.reads
-        gone = cut_off(before, after, moment.end, moment.default_zone)
-    except BadRecurrence:
-        return False
-    return bool(gone) and _is_known_of(agreement, frozenset(gone), channel)
-
-
-def _is_known_of(agreement: Agreement, gone: frozenset[Slot], channel: Channel) -> bool:
-    """Whether occurrences have rows or something of their own, or the series has something that
-    ``channel`` does not carry."""
-    whole = agreement.appointment
-    if any(slot in gone for _, slot in agreement.copies):
-        return True
-    if any(rid in gone and own.values for rid, own in whole.overrides):
-        return True
-    nothing = Appointment(whole.when)
-    uncarried = frozenset(FIELDS) - channel.fidelity.carries
-    return any(getattr(whole, name) != getattr(nothing, name) for name in uncarried)
+    waits = tuple(sorted(channel for channel, _ in cut))
+    return Seeded(replace(case, views=views, aside=aside), waits=waits)
 
 
 def _seed(

@@ -139,6 +139,26 @@ class Agreements:
             found = read_agreements(connection, ids, wires=wires)
         return [(id_, found[id_]) for id_ in ids]
 
+    def held_from(
+        self, bridge: str, channel: ChannelName, start: datetime, end: datetime
+    ) -> set[AppointmentId]:
+        """What starts between these instants, as in :meth:`agreements_starting_between`, and has
+        a copy of its whole in the channel that we have not made."""
+        query = (
+            select(agreements.c.id)
+            .join(settled, settled.c.appointment == agreements.c.id)
+            .where(
+                agreements.c.bridge == bridge,
+                agreements.c.starts >= start,
+                agreements.c.starts < end,
+                settled.c.channel == qualified(bridge, channel),
+                settled.c.slot == WHOLE,
+                settled.c.ours.is_(False),
+            )
+        )
+        with self._database.read() as connection:
+            return set(connection.execute(query).scalars())
+
     def questions(self, bridge: str | None = None) -> list[OpenQuestion]:
         """The fields that wait for a person, of one bridge or of all."""
         query = select(agreements.c.id, agreements.c.bridge, agreements.c.questions).where(OPEN)

@@ -305,7 +305,8 @@ class World:
     def _round(self) -> None:
         due, self.due = sorted(self.due), set()
         moment = self.moment()
-        cases = seed_splits([self.case(id) for id in due], self.policy, moment)
+        others = [self.case(id) for id in self.agreements if id not in due]
+        cases = seed_splits([self.case(id) for id in due], self.policy, moment, others)
         self.waits |= {name for each in cases for name in each.waits}
         plans = [self._planned(seeded, moment) for seeded in cases]
         begun = [pair for plan in plans for pair in self._store(plan)]
@@ -314,7 +315,7 @@ class World:
 
     def _planned(self, seeded: Seeded, moment: Moment) -> Plan:
         plan = settle(seeded.case, self.policy, moment)
-        if not seeded.records:
+        if not seeded.records and not seeded.moved:
             return plan
         records, moved = (*seeded.records, *plan.records), (*plan.moved, *seeded.moved)
         return replace(plan, moved=moved, records=records, quiet=False)

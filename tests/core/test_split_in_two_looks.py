@@ -19,10 +19,11 @@ WANG = Customer("王")
 NO_SHOW = Override((("status", Status.NO_SHOW),))
 
 
-def cut(made: World) -> None:
-    """In the calendar the series ends with its second occurrence."""
-    kept = tuple(pair for pair in made.reads("cal").overrides if pair[0] < RIDS[2])
-    made.edit("cal", recurrence=UNTIL, overrides=kept)
+def cut(made: World, name: str = "cal") -> None:
+    """In a calendar the series, the first copy there, ends with its second occurrence."""
+    first = next(iter(made.remotes[name].copies))
+    kept = tuple(pair for pair in made.reads(name, first).overrides if pair[0] < RIDS[2])
+    made.edit(name, recurrence=UNTIL, overrides=kept)
 
 
 def of_rows() -> World:

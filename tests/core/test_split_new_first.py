@@ -1,0 +1,143 @@
+"""This and all following, written in two steps, the new series first: when the old one is cut, what
+goes on is there already, and takes over what is known of the later occurrences."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from syncd.core.model import Customer, Person, Status
+from syncd.core.state import Kind
+from tests.core.harness import World, settled_world
+from tests.core.test_split_in_two_looks import NO_SHOW, REST, UNTIL, WANG, cut, of_rows, of_series
+from tests.core.test_traces_series import RIDS, WEEKLY
+from tests.core.values import at
+
+LI = Customer("李")
+LATER = ("20260326T100000", "20260402T100000", "20260409T100000", "20260416T100000")
+
+
+def goes_on(made: World, looks: int) -> None:
+    """The new series is made; so many looks later the old one is cut."""
+    made.add("cal", REST, "rest")
+    for _ in range(looks):
+        made.cycle()
+    cut(made)
+
+
+@pytest.mark.parametrize("looks", [0, 1, 2, 4])
+def test_rows_keep_their_records_and_what_is_written_in_them(looks: int) -> None:
+    """Trace 38. Invariants 2 and 3."""
+    made = of_rows()
+    rows = {slot: s.copy.key for (n, slot), s in made.agreements[made.only].copies.items() if slot}
+    goes_on(made, looks)
+    made.run(4)
+    assert len(made.agreements) == 2
+    assert set(made.remotes["rows"].copies) == set(rows.values())
+    held = made.remotes["rows"].copies[rows[RIDS[4]]].reads
+    assert (held.when, held.status, held.customer) == (at(40, 10), Status.COMPLETED, WANG)
+    (record,) = made.history(Kind.SPLIT)
+    heir = made.agreements[next(id for id in made.agreements if id != record.note)]
+    assert {slot for name, slot in heir.copies if name == "rows"} == set(LATER)
+
+
+@pytest.mark.parametrize("looks", [0, 1, 2, 4])
+def test_a_series_keeps_its_customer_and_its_outcomes(looks: int) -> None:
+    """Trace 38. Invariants 2 and 3."""
+    made = of_series()
+    goes_on(made, looks)
+    made.run(4)
+    first, rest = made.all_reads("crm")
+    assert (first.recurrence, first.customer) == (UNTIL, WANG)
+    assert (rest.recurrence, rest.customer) == (REST.recurrence, WANG)
+    assert rest.overrides == ((LATER[1], NO_SHOW),)
+    assert len(made.history(Kind.SPLIT)) == 1
+
+
+def test_what_somebody_has_set_there_meanwhile_stays() -> None:
+    """Invariant 2."""
+    made = of_series()
+    made.add("cal", REST, "rest")
+    made.cycle()
+    new = next(
+        key for key, copy in made.remotes["crm"].copies.items() if copy.reads.when == at(26, 10)
+    )
+    made.edit("crm", new, customer=LI, overrides=((LATER[2], NO_SHOW),))
+    made.cycle()
+    cut(made)
+    made.run(4)
+    rest = made.reads("crm", new)
+    assert rest.customer == LI
+    assert dict(rest.overrides) == {LATER[1]: NO_SHOW, LATER[2]: NO_SHOW}
+
+
+def test_a_row_that_somebody_has_written_in_meanwhile_is_read_first() -> None:
+    """What is written into a record that was made meanwhile is written into the one that stays.
+    Invariant 2."""
+    made = of_rows()
+    made.add("cal", REST, "rest")
+    made.cycle()
+    fresh = next(k for k, c in made.remotes["rows"].copies.items() if c.reads.when == at(33, 10))
+    made.edit("rows", fresh, status=Status.NO_SHOW)
+    cut(made)
+    made.run(5)
+    assert fresh not in made.remotes["rows"].copies
+    held = {each.when: each.status for each in made.all_reads("rows")}
+    assert len(held) == 6
+    assert (held[at(33, 10)], held[at(40, 10)]) == (Status.NO_SHOW, Status.COMPLETED)
+
+
+def test_while_the_crm_does_not_answer_the_cut_waits() -> None:
+    """What goes on cannot be written there yet, so nobody knows which records are whose."""
+    made = of_rows()
+    made.remotes["rows"].down = True
+    made.add("cal", REST, "rest")
+    made.cycle()
+    cut(made)
+    made.cycle()
+    made.cycle()
+    made.remotes["rows"].down = False
+    made.run(5)
+    assert len(made.all_reads("rows")) == 6
+    assert [each.status for each in made.all_reads("rows")].count(Status.COMPLETED) == 1
+    assert len(made.history(Kind.SPLIT)) == 1
+
+
+def test_what_was_there_long_before_does_not_go_on_from_it() -> None:
+    """Somebody has two series with one customer, and ends one of them."""
+    made = of_rows()
+    made.add("cal", REST, "rest")
+    made.run()
+    for _ in range(13):
+        made.cycle()
+    cut(made)
+    made.run()
+    assert not made.history(Kind.SPLIT)
+    assert len(made.all_reads("rows")) == 6
+    assert not [each for each in made.all_reads("rows") if each.status is Status.COMPLETED]
+
+
+@pytest.mark.parametrize("looks", [0, 1])
+def test_a_guest_has_both_parts_in_a_calendar_of_his_own(looks: int) -> None:
+    """The vendor puts both into his calendar, too, under their UIDs. Invariants 2 and 3."""
+    made = settled_world(
+        "cal", "cal2", "rows", visit=replace(WEEKLY, organizer=Person("a@acme.example"))
+    )
+    row = made.agreements[made.only].copies["rows", RIDS[4]].copy.key
+    made.edit("rows", row, status=Status.COMPLETED, customer=WANG)
+    made.run()
+    rest = replace(REST, organizer=Person("a@acme.example"))
+    made.add("cal", rest, "rest", uid="rest@cal")
+    made.add("cal2", rest, "rest2", uid="rest@cal", invited=True)
+    for _ in range(looks):
+        made.cycle()
+    cut(made)
+    cut(made, "cal2")
+    made.run(5)
+    assert len(made.agreements) == 2
+    assert row in made.remotes["rows"].copies
+    assert len(made.all_reads("rows")) == 6
+    assert (made.reads("rows", row).when, made.reads("rows", row).customer) == (at(40, 10), WANG)
+    assert len(made.all_reads("cal2")) == len(made.all_reads("cal")) == 2
+    assert len(made.history(Kind.SPLIT)) == 1
