@@ -263,7 +263,7 @@ class Bridge:
             invited=paired.invited,
             progress=self._around.progress,
         )
-        self.waits = frozenset(draw.waits)
+        self.waits = paired.awaited.union(draw.waits)
         return draw
 
     def _pair(self, moment: Moment) -> Paired:

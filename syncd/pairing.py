@@ -41,7 +41,8 @@ class Paired:
     ``births``: appointments that are to be settled for the first time. ``dying``: agreements of
     copies that met a tombstone and are to be removed again. ``late``: invitations (qualified
     channel, key) that wait for a copy of ours; ``invited``: the places where that one is to go;
-    ``giving_way``: of these appointments, those for which that is news.
+    ``giving_way``: of these appointments, those for which that is news. ``awaited``: names of
+    channels that are to be looked at soon.
     """
 
     births: tuple[AppointmentId, ...] = ()
@@ -49,6 +50,7 @@ class Paired:
     late: frozenset[tuple[str, str]] = frozenset()
     invited: Mapping[AppointmentId, Collection[Place]] = field(default_factory=dict)
     giving_way: tuple[AppointmentId, ...] = ()
+    awaited: frozenset[str] = frozenset()
 
 
 class LazyAgreements(Mapping[AppointmentId, Agreement]):
@@ -109,7 +111,8 @@ def pair_stored(
     _store(store, bridge, found, items, moment, reborn)
     births = (*found.births, *(id for id, _ in reborn.values()))
     late = frozenset((f"{bridge}/{channel}", key) for channel, key in found.late)
-    return Paired(births, dying, late, found.invited, _giving_way(found, known))
+    giving_way, awaited = _giving_way(found, known), frozenset(found.awaited)
+    return Paired(births, dying, late, found.invited, giving_way, awaited)
 
 
 def _giving_way(found: Pairing, known: Known) -> tuple[AppointmentId, ...]:
@@ -197,6 +200,8 @@ def _known(
     marked = {each.copy.marker.appointment for each in unpaired if each.copy.marker is not None}
     by_uid = {uid: frozenset(ids) for uid, ids in store.appointments_by_uid(bridge, uids).items()}
     ids = marked | {id for found in by_uid.values() for id in found}
+    series = {} if contacts else _series(store, bridge, unpaired)
+    ids |= {id for shown in series.values() for id, _ in shown}
     unborn = _unborn(store, bridge)
     for id, agreement in unborn.items():
         by_uid |= {uid: by_uid.get(uid, frozenset()) | {id} for uid in agreement.uids}
@@ -219,9 +224,20 @@ def _known(
         creating = store.creating(bridge, moment.now - DOUBT)
     begun = {(id, name) for id, names in store.places_begun(marked).items() for name in names}
     removing = store.removing(marked)
-    return Known(
-        agreements, by_uid, {}, present, stones, frozenset(contacts), creating, begun, removing
-    )
+    met = frozenset(contacts)
+    return Known(agreements, by_uid, {}, present, stones, met, creating, begun, removing, series)
+
+
+def _series(
+    store: Store, bridge: str, unpaired: Collection[Unpaired]
+) -> dict[str, list[tuple[AppointmentId, Copy]]]:
+    """The series of the channels in which somebody has made new ones."""
+    names = {
+        each.channel
+        for each in unpaired
+        if each.copy.reads.recurrence is not None and each.copy.marker is None
+    }
+    return {name: store.series_shown(f"{bridge}/{name}") for name in sorted(names)}
 
 
 def _unborn(store: Store, bridge: str) -> dict[AppointmentId, Agreement]:

@@ -1,9 +1,10 @@
-"""What goes on from a series may be agreed before anybody sees that the series was cut.
+"""What goes on from a series may be seen before anybody sees that the series was cut.
 
-Whoever writes "this and all following" in two steps may make the new series first. It was born
-and copied then as any other; when the cut is seen, it takes over what is known of the later
-occurrences, with their copies. What was made for it meanwhile, where those stand, goes with the
-occurrences that the old series no longer has.
+Whoever writes "this and all following" in two steps may make the new series first. So one that
+looks like it waits for another look at its channel. If the old one is cut later than that, the
+new one was born and copied as any other; when the cut is seen, it takes over what is known of the
+later occurrences, with their copies. What was made for it meanwhile, where those stand, goes with
+the occurrences that the old series no longer has.
 """
 
 from __future__ import annotations
@@ -15,10 +16,20 @@ from datetime import datetime, timedelta
 from syncd.core.belong import Moment
 from syncd.core.channel import Channel, Direction, Policy
 from syncd.core.claims import BIRTH
+from syncd.core.marks import Unpaired
 from syncd.core.model import FIELDS, Appointment
+from syncd.core.paired import Known
 from syncd.core.paths import Path
 from syncd.core.recurrence import BadRecurrence
-from syncd.core.split import STRUCTURE, Split, carry_over, cut_off, find_split, reach
+from syncd.core.split import (
+    STRUCTURE,
+    Split,
+    carry_over,
+    cut_off,
+    find_coming_split,
+    find_split,
+    reach,
+)
 from syncd.core.state import (
     WHOLE,
     Agreement,
@@ -90,6 +101,26 @@ def _is_known_of(agreement: Agreement, gone: frozenset[Slot], channel: Channel) 
     nothing = Appointment(whole.when)
     uncarried = frozenset(FIELDS) - channel.fidelity.carries
     return any(getattr(whole, name) != getattr(nothing, name) for name in uncarried)
+
+
+def waits_for_cut(each: Unpaired, known: Known, policy: Policy, moment: Moment) -> bool:
+    """Whether a series that is about to be born may go on from another one of its channel, which
+    is not cut yet: then its channel is looked at once more before. At first contact nobody waits.
+    """
+    reads, channel = each.copy.reads, policy.channels[each.channel]
+    if reads.recurrence is None or known.contacts or (each.waited and not each.same_look):
+        return False
+    for id, copy in known.series.get(each.channel, ()):
+        agreement = known.agreements.get(id)
+        if agreement is None or agreement.deleting is not None:
+            continue
+        try:
+            split = find_coming_split(copy.reads, reads, moment.end, moment.default_zone)
+        except BadRecurrence:
+            continue
+        if split is not None and _is_known_of(agreement, frozenset(split.rid_map), channel):
+            return True
+    return False
 
 
 def spans_of(

@@ -13,6 +13,7 @@ from typing import TypeAlias
 from syncd.core.belong import Moment, admits, in_window
 from syncd.core.beside import is_left
 from syncd.core.channel import Policy
+from syncd.core.continuing import waits_for_cut
 from syncd.core.invitation import Turn, turn_of
 from syncd.core.lost import contested, rebuilt, reunited, twins
 from syncd.core.marks import (
@@ -249,7 +250,7 @@ class _Pairing:
         contacts = frozenset(self.known.contacts)
         if not contacts or not (unpaired or self.found.births):
             return unpaired
-        here = {_ref(each): each for each in unpaired if self._in_window(each)}
+        here = {_ref(each): each for each in unpaired if in_window(each.copy.reads, self.moment)}
         known = self._known_candidates(contacts)
         candidates = [self._candidate(*_ref(each), each.copy.reads) for each in here.values()]
         found = match([*candidates, *(each for each, _ in known)], contacts=contacts)
@@ -360,8 +361,11 @@ class _Pairing:
     def _bear(self, each: Unpaired) -> None:
         if not self._is_admitted(each):
             self.found.left.append(_ref(each))
-            return
-        self._bear_together([each], self.new_id())
+        elif waits_for_cut(each, self.known, self.policy, self.moment):
+            self.found.parked.append(_ref(each))
+            self.found.awaited.add(each.channel)
+        else:
+            self._bear_together([each], self.new_id())
 
     def _born(self, id: AppointmentId, members: Sequence[Unpaired]) -> None:
         self.found.births[id] = [(each.channel, each.copy.key) for each in members]
@@ -380,13 +384,8 @@ class _Pairing:
         self.found.doubts.append(Doubt(each.channel, each.copy.key, candidates, reason))
 
     def _is_admitted(self, each: Unpaired) -> bool:
-        channel = self.policy.channels.get(each.channel)
-        if channel is None or not self._in_window(each):
-            return False
-        return admits(channel, each.copy.reads, self.policy)
-
-    def _in_window(self, each: Unpaired) -> bool:
-        return in_window(each.copy.reads, self.moment)
+        channel, reads = self.policy.channels[each.channel], each.copy.reads
+        return in_window(reads, self.moment) and admits(channel, reads, self.policy)
 
 
 def _ref(each: Unpaired) -> _Ref:

@@ -30,7 +30,8 @@ class Known:
     UIDs and of (channel, key). ``present``: the key that is seen at each place. ``stones``.
     ``contacts``: channels of which this is the first contact. ``creating``: where we have begun
     to make a copy and nobody knows yet whether it is there. ``begun``: where a write has no
-    confirmation yet; ``removing``: where that is the removal of a copy.
+    confirmation yet; ``removing``: where that is the removal of a copy. ``series``: by channel,
+    those that are shown where new ones are unpaired; their agreements may be looked up, too.
     """
 
     agreements: Mapping[AppointmentId, Agreement] = field(default_factory=dict)
@@ -44,6 +45,7 @@ class Known:
     creating: Collection[tuple[AppointmentId, Place]] = frozenset()
     begun: Collection[tuple[AppointmentId, ChannelName]] = frozenset()
     removing: Collection[tuple[AppointmentId, Place]] = frozenset()
+    series: Mapping[ChannelName, Sequence[tuple[AppointmentId, Copy]]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +63,8 @@ class Pairing:
     """What pairing found. ``joined``: (channel, key) to appointment and slot; ``births``: new
     appointments with their first copies; ``parked``: look again next cycle; ``left``: not
     admitted; ``met``: copies that met a tombstone; ``late``: invitations that wait for what
-    becomes of a copy of ours; ``invited``: the places where that one is to go."""
+    becomes of a copy of ours; ``invited``: the places where that one is to go. ``awaited``:
+    channels that are to be looked at soon, to know what something is that is parked there."""
 
     joined: dict[tuple[ChannelName, Key], tuple[AppointmentId, Slot]] = field(default_factory=dict)
     births: dict[AppointmentId, list[tuple[ChannelName, Key]]] = field(default_factory=dict)
@@ -71,6 +74,7 @@ class Pairing:
     doubts: list[Doubt] = field(default_factory=list)
     late: list[tuple[ChannelName, Key]] = field(default_factory=list)
     invited: dict[AppointmentId, set[Place]] = field(default_factory=dict)
+    awaited: set[ChannelName] = field(default_factory=set)
 
 
 def standing_for(

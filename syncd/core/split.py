@@ -26,7 +26,7 @@ from syncd.core.instances import (
     when_at,
 )
 from syncd.core.model import OVERRIDABLE_FIELDS, Appointment, Override, RecurrenceId, Status, Value
-from syncd.core.reshape import LOOK_BACK, pairing
+from syncd.core.reshape import LOOK_BACK, cut, pairing
 from syncd.core.rrule import parse
 from syncd.core.zones import UTC_ZONE
 
@@ -90,6 +90,25 @@ def cut_off(
     if before.recurrence is None or before.recurrence == after.recurrence:
         return ()
     return _cut(before, after, horizon, default_zone)[1]
+
+
+def find_coming_split(
+    series: Appointment, newcomer: Appointment, horizon: datetime, default_zone: str = UTC_ZONE
+) -> Split | None:
+    """How ``newcomer`` would go on from a ``series`` that nobody has cut, if it was to be cut just
+    for that; ``None`` if it cannot. Raises :class:`BadRecurrence`."""
+    begins = span_utc(newcomer.when, default_zone)[0]
+    plain_rules = replace(series, overrides=())
+    before = occurrence_ids(plain_rules, begins - LOOK_BACK, begins, default_zone)[-1:]
+    after = occurrence_ids(plain_rules, begins, horizon, default_zone, limit=2)
+    for rid in dict.fromkeys((*before, *after)):
+        left = cut(plain_rules, _starts(series, rid, default_zone), default_zone)
+        if left is None:
+            continue
+        split = find_split(series, left, newcomer, horizon, default_zone)
+        if split is not None:
+            return split
+    return None
 
 
 def reach(

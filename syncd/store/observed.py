@@ -142,6 +142,18 @@ class Observations:
         )
         return self._sorted(query)
 
+    def series_shown(self, channel: str) -> list[tuple[AppointmentId, Copy]]:
+        """The series that the channel shows, without their wire forms, and whose they are."""
+        query = select(*_without("wire")).where(
+            observed.c.channel == channel,
+            observed.c.state == PRESENT,
+            observed.c.slot == "",
+            observed.c.appointment.is_not(None),
+            observed.c.reads.like('%"recurrence":%'),  # a field that is there
+        )
+        shown = ((item.appointment, item.copy) for item in self._sorted(query))
+        return [(id, copy) for id, copy in shown if id is not None and copy is not None]
+
     def pending_gone(self, bridge: str) -> list[Observed]:
         """Items that went before they were paired: drop them."""
         return self._sorted(_unassigned(bridge, GONE))

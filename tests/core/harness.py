@@ -257,7 +257,9 @@ class World:
 
     def _pair(self) -> None:
         unpaired = [
-            Unpaired(name, row.copy, row.seen, row.waited)
+            Unpaired(
+                name, row.copy, row.seen, row.parked is not None, self._is_same_look(name, row)
+            )
             for (name, _), row in self.rows.items()
             if row.id is None and row.dirty and isinstance(row.seen.observation, Present)
         ]
@@ -267,8 +269,12 @@ class World:
         found = pair(unpaired, known_of(self), self.policy, self.moment(), self._new_id)
         self._take_pairing(found)
 
+    def _is_same_look(self, name: str, row: Row) -> bool:
+        return row.parked is not None and self.looked[name] <= row.parked
+
     def _take_pairing(self, found: Pairing) -> None:
         self.invited = found.invited
+        self.waits |= found.awaited
         self.due |= found.invited.keys()
         for ref, (id, slot) in found.joined.items():
             row = self.rows[ref]
@@ -277,7 +283,7 @@ class World:
         for ref in found.left:
             self.rows[ref].dirty = False
         for name, key in (*found.parked, *found.late):
-            self.rows[(name, key)].waited = True
+            self.rows[(name, key)].parked = self.now
             self.rows[(name, key)].dirty = False
             self.parked.append((name, key))
         for doubt in found.doubts:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from syncd.core.paired import Known
-from syncd.core.state import Operation, Present
+from syncd.core.state import Copy, Operation, Present
 
 if TYPE_CHECKING:
     from tests.core.harness import World
@@ -41,4 +41,11 @@ def known_of(world: World) -> Known:
         for each in begun
         if each.write.operation is Operation.DELETE
     }
-    return Known(agreements, by_uid, by_key, present, stones, contacts, creating, open_, removing)
+    series: dict[str, list[tuple[str, Copy]]] = {}
+    for (name, _), row in world.rows.items():
+        shown = row.seen.observation
+        if row.id and isinstance(shown, Present) and shown.copy.reads.recurrence is not None:
+            series.setdefault(name, []).append((row.id, shown.copy))
+    return Known(
+        agreements, by_uid, by_key, present, stones, contacts, creating, open_, removing, series
+    )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from enum import Enum
 
 from syncd.core.channel import Channel
@@ -65,4 +66,4 @@ class Row:
     id: str | None = None
     slot: str = WHOLE
     dirty: bool = True
-    waited: bool = False
+    parked: datetime | None = None

@@ -21,7 +21,7 @@ from syncd.core.model import (
     Timed,
 )
 from syncd.core.recurrence import cut, occurrence_ids, occurrences, rid_of
-from syncd.core.split import Split, carry_over, find_split
+from syncd.core.split import Split, carry_over, find_coming_split, find_split
 
 HORIZON = datetime(2026, 6, 1, tzinfo=UTC)
 WANG = Customer("王先生", email="wang@kunde.example", ids=(("crm", "17"),))
@@ -134,6 +134,19 @@ def test_what_is_no_split(after: Appointment, newcomer: Appointment) -> None:
     assert find_split(BEFORE, after, newcomer, HORIZON) is None
 
 
+def test_what_could_go_on_from_a_series_is_known_before_it_is_cut() -> None:
+    """By what makes it go on afterwards; and it cannot where the series has not begun, or ended."""
+    assert find_coming_split(BEFORE, THURSDAYS, HORIZON) is not None
+    assert find_coming_split(BEFORE, replace(THURSDAYS, title="Ganz anderes"), HORIZON) is None
+    assert (
+        find_coming_split(BEFORE, replace(THURSDAYS, organizer=Person("a@b.example")), HORIZON)
+        is None
+    )
+    assert find_coming_split(BEFORE, series(datetime(2026, 3, 1, 9)), HORIZON) is None
+    assert find_coming_split(AFTER, THURSDAYS, HORIZON) is None
+    assert find_coming_split(replace(BEFORE, recurrence=None), THURSDAYS, HORIZON) is None
+
+
 def test_a_single_appointment_is_never_split() -> None:
     single = replace(BEFORE, recurrence=None, overrides=())
     assert find_split(single, AFTER, THURSDAYS, HORIZON) is None
@@ -180,6 +193,7 @@ def test_a_series_cut_and_moved_by_hours_is_mapped_in_order(
         assert hours <= -gap // timedelta(hours=1) or hours >= 24
         return
     assert split.cut_rid == ids[kept]
+    assert find_coming_split(before, newcomer, HORIZON) is not None
     targets = list(split.rid_map.values())
     assert targets == sorted(set(targets))
     assert set(split.rid_map) <= set(ids[kept:])

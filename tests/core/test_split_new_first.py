@@ -7,8 +7,8 @@ from dataclasses import replace
 
 import pytest
 
-from syncd.core.model import Customer, Person, Status
-from syncd.core.state import Kind
+from syncd.core.model import Appointment, Customer, Person, Status
+from syncd.core.state import Kind, Operation
 from tests.core.harness import World, settled_world
 from tests.core.test_split_in_two_looks import NO_SHOW, REST, UNTIL, WANG, cut, of_rows, of_series
 from tests.core.test_traces_series import RIDS, WEEKLY
@@ -20,10 +20,63 @@ LATER = ("20260326T100000", "20260402T100000", "20260409T100000", "20260416T1000
 
 def goes_on(made: World, looks: int) -> None:
     """The new series is made; so many looks later the old one is cut."""
+    begin(made, looks)
+    cut(made)
+
+
+def begin(made: World, looks: int) -> None:
+    """The new series is made, and nothing more in so many looks."""
     made.add("cal", REST, "rest")
     for _ in range(looks):
         made.cycle()
+
+
+def key_at(made: World, name: str, day: int) -> str:
+    """The key of the copy that begins on a day of March at ten."""
+    copies = made.remotes[name].copies
+    return next(key for key, copy in copies.items() if copy.reads.when == at(day, 10))
+
+
+@pytest.mark.parametrize("made", [of_rows(), of_series()], ids=["rows", "series"])
+def test_one_look_between_and_nothing_is_made_that_goes_again(made: World) -> None:
+    """Nobody is bothered by records that stand there for a minute. Invariant 3."""
+    goes_on(made, 1)
+    assert not made.written
+    made.run(4)
+    news = [w.channel for w in made.written if w.operation is not Operation.UPDATE]
+    assert news == [name for name in made.remotes if name == "crm"]
+
+
+def test_what_merely_looks_like_it_is_born_at_the_next_look() -> None:
+    """Invariant 1: a second series with the same customer is one."""
+    made = of_rows()
+    begin(made, 1)
+    assert made.waits == {"cal"}
+    made.run()
+    assert len(made.all_reads("rows")) == 10
+    assert not made.history(Kind.SPLIT)
+
+
+def test_a_calendar_that_falls_silent_is_waited_for() -> None:
+    """Nobody knows what else was done there."""
+    made = of_rows()
+    begin(made, 1)
+    made.remotes["cal"].down = True
+    for _ in range(3):
+        assert made.cycle() == 0
+    made.remotes["cal"].down = False
     cut(made)
+    made.run(4)
+    assert len(made.all_reads("rows")) == 6
+    assert len(made.history(Kind.SPLIT)) == 1
+
+
+@pytest.mark.parametrize("other", [replace(REST, title="年度审计"), replace(REST, recurrence=None)])
+def test_what_cannot_go_on_from_it_is_born_at_once(other: Appointment) -> None:
+    """Another rhythm under another title, or a single visit."""
+    made = of_rows()
+    made.add("cal", other, "rest")
+    assert made.cycle() > 0
 
 
 @pytest.mark.parametrize("looks", [0, 1, 2, 4])
@@ -58,11 +111,8 @@ def test_a_series_keeps_its_customer_and_its_outcomes(looks: int) -> None:
 def test_what_somebody_has_set_there_meanwhile_stays() -> None:
     """Invariant 2."""
     made = of_series()
-    made.add("cal", REST, "rest")
-    made.cycle()
-    new = next(
-        key for key, copy in made.remotes["crm"].copies.items() if copy.reads.when == at(26, 10)
-    )
+    begin(made, 2)
+    new = key_at(made, "crm", 26)
     made.edit("crm", new, customer=LI, overrides=((LATER[2], NO_SHOW),))
     made.cycle()
     cut(made)
@@ -76,9 +126,8 @@ def test_a_row_that_somebody_has_written_in_meanwhile_is_read_first() -> None:
     """What is written into a record that was made meanwhile is written into the one that stays.
     Invariant 2."""
     made = of_rows()
-    made.add("cal", REST, "rest")
-    made.cycle()
-    fresh = next(k for k, c in made.remotes["rows"].copies.items() if c.reads.when == at(33, 10))
+    begin(made, 2)
+    fresh = key_at(made, "rows", 33)
     made.edit("rows", fresh, status=Status.NO_SHOW)
     cut(made)
     made.run(5)
@@ -92,8 +141,7 @@ def test_while_the_crm_does_not_answer_the_cut_waits() -> None:
     """What goes on cannot be written there yet, so nobody knows which records are whose."""
     made = of_rows()
     made.remotes["rows"].down = True
-    made.add("cal", REST, "rest")
-    made.cycle()
+    begin(made, 2)
     cut(made)
     made.cycle()
     made.cycle()
@@ -107,10 +155,7 @@ def test_while_the_crm_does_not_answer_the_cut_waits() -> None:
 def test_what_was_there_long_before_does_not_go_on_from_it() -> None:
     """Somebody has two series with one customer, and ends one of them."""
     made = of_rows()
-    made.add("cal", REST, "rest")
-    made.run()
-    for _ in range(13):
-        made.cycle()
+    begin(made, 15)
     cut(made)
     made.run()
     assert not made.history(Kind.SPLIT)
@@ -118,7 +163,7 @@ def test_what_was_there_long_before_does_not_go_on_from_it() -> None:
     assert not [each for each in made.all_reads("rows") if each.status is Status.COMPLETED]
 
 
-@pytest.mark.parametrize("looks", [0, 1])
+@pytest.mark.parametrize("looks", [0, 1, 2])
 def test_a_guest_has_both_parts_in_a_calendar_of_his_own(looks: int) -> None:
     """The vendor puts both into his calendar, too, under their UIDs. Invariants 2 and 3."""
     made = settled_world(
