@@ -80,8 +80,11 @@ def draw_up(
             new = [case.id for case in read if case.agreement is None]
             remains = store.remains(bridge, new) if new else {}
             cases = [_prepared(case, dying, given, invitations, remains) for case in read]
-            agreed = _begun_at_cuts(store, bridge, cases, policy, moment, ids)
-            for seeded in seed_splits(cases, policy, moment, agreed):
+            begun = _begun_at_cuts(store, bridge, cases, policy, moment)
+            known = set(ids)
+            agreed = [case for case in begun if case.id not in known]
+            elsewhere = [case for case in begun if case.id in known]
+            for seeded in seed_splits(cases, policy, moment, agreed, elsewhere):
                 _count_moves(seeded.case, draw.moved)
                 draw.waits.update(seeded.waits)
                 draw.note_split(seeded.case.id, seeded.records)
@@ -94,19 +97,21 @@ def draw_up(
 
 
 def _begun_at_cuts(
-    store: Store,
-    bridge: str,
-    cases: Sequence[Case],
-    policy: Policy,
-    moment: Moment,
-    due: Collection[AppointmentId],
+    store: Store, bridge: str, cases: Sequence[Case], policy: Policy, moment: Moment
 ) -> list[Case]:
-    """What is not due itself and begins where series were cut: one may go on from the other."""
+    """What else there is, be it unborn, where series were cut: it may go on from one of them."""
+    spans = list(spans_of(cases, policy, moment))
+    if not spans:
+        return []
     found: set[AppointmentId] = set()
-    for channel, start, end in spans_of(cases, policy, moment):
+    unborn = [(item.channel, item.appointment, item.copy) for item in store.unborn(bridge)]
+    for channel, start, end in spans:
         found |= store.held_from(bridge, channel, start - DAY, end + DAY)
-    found -= set(due)
-    return store.cases(bridge, sorted(found), moment.now) if found else []
+        for name, id, copy in unborn:
+            here = copy if name == f"{bridge}/{channel}" else None
+            if id and here and start < starts_utc(here.reads, moment.default_zone) < end:
+                found.add(id)
+    return store.cases(bridge, sorted(found - {case.id for case in cases}), moment.now)
 
 
 def _planned(seeded: Seeded, policy: Policy, moment: Moment) -> Plan:

@@ -135,19 +135,28 @@ def spans_of(
 
 
 def goes_on_from(cut: Cut, new: Case, moment: Moment) -> Split | None:
-    """How the appointment ``new`` goes on from what was cut, if it was born just now and does."""
-    agreement = new.agreement
-    settled = agreement.copies.get(cut.place) if agreement is not None else None
-    if agreement is None or settled is None or settled.ours or agreement.deleting is not None:
+    """How the appointment ``new`` goes on from what was cut, if it was born just now, or is about
+    to be, and does."""
+    copy = _newborn(new, cut.place, moment)
+    if copy is None:
         return None
-    birth = agreement.setters.get(BIRTH)
-    if birth is None or birth.at < moment.now - NEWLY:
-        return None
-    reads = cut.before.reads, cut.after.reads, settled.copy.reads
     try:
+        reads = cut.before.reads, cut.after.reads, copy.reads
         return find_split(*reads, moment.end, moment.default_zone)
     except BadRecurrence:
         return None
+
+
+def _newborn(new: Case, place: Place, moment: Moment) -> Copy | None:
+    """The copy that somebody has made in a place of what is new."""
+    agreement, seen = new.agreement, new.views.get(place)
+    if agreement is None:
+        shown = seen.observation if seen is not None else None
+        return shown.copy if isinstance(shown, Present) else None
+    settled, birth = agreement.copies.get(place), agreement.setters.get(BIRTH)
+    if settled is None or settled.ours or agreement.deleting is not None:
+        return None
+    return settled.copy if birth is not None and birth.at >= moment.now - NEWLY else None
 
 
 def is_busy(old: Case, new: Case, split: Split) -> bool:

@@ -57,12 +57,17 @@ class Seeded:
 
 
 def seed_splits(
-    cases: Sequence[Case], policy: Policy, moment: Moment, agreed: Sequence[Case] = ()
+    cases: Sequence[Case],
+    policy: Policy,
+    moment: Moment,
+    agreed: Sequence[Case] = (),
+    elsewhere: Sequence[Case] = (),
 ) -> list[Seeded]:
     """The cases, those of a split prepared: the newcomer has an agreement before it is settled.
     Of a series that was just cut short, and that nothing goes on, the cut is not shown yet.
     ``agreed``: what else begins where one was cut (:func:`spans_of`); of these the answer has
-    those that go on from it."""
+    those that go on from it. ``elsewhere``: likewise, of what is settled at the same time: for
+    that one waits."""
     divided: set[str] = set()
     seeded = {case.id: Seeded(case) for case in cases}
     newcomers = [case for case in cases if _newcomers(case, policy)]
@@ -78,7 +83,8 @@ def seed_splits(
         if not cuts:
             continue
         others = [each for each in (*cases, *agreed) if each.id not in divided | {case.id}]
-        halves = _rejoined(case, cuts, others, policy, moment)
+        busy = any(goes_on_from(cut, each, moment) for cut in cuts for each in elsewhere)
+        halves = _rejoined(case, cuts, others, policy, moment, busy=busy)
         seeded |= {half.case.id: half for half in halves}
         divided |= {half.case.id for half in halves if len(halves) > 1}
     return list(seeded.values())
@@ -183,10 +189,16 @@ def _born_uncut(
 
 
 def _rejoined(
-    case: Case, cuts: Sequence[Cut], others: Sequence[Case], policy: Policy, moment: Moment
+    case: Case,
+    cuts: Sequence[Cut],
+    others: Sequence[Case],
+    policy: Policy,
+    moment: Moment,
+    *,
+    busy: bool,
 ) -> tuple[Seeded, ...]:
-    """A series that was cut, with that of ``others`` that goes on from it; alone if none does."""
-    busy = False
+    """A series that was cut, with that of ``others`` that goes on from it; alone if none does.
+    ``busy``: something else may, of which more will be known the next time."""
     for cut in cuts:
         for other in others:
             split = goes_on_from(cut, other, moment)

@@ -27,6 +27,9 @@ from tests.world.series import occurrence_start, slots
 from tests.world.steps import Act, Token
 from tests.world.surface import Remote
 
+WEEKS = 6
+"""The occurrences of a new series, one a week."""
+
 _ZONES = ("Asia/Shanghai", "Europe/Berlin", "America/New_York")
 _RESPONSES = tuple(Response)
 _WORDS = ("Besuch Müller GmbH", "客户拜访：王先生", "Demo 🚗, Werk 2", "Reparatur \\ Abholung")
@@ -96,7 +99,7 @@ def _bear(step: Act, desk: Desk, system: Remote, oracle: Diary) -> None:
             owner=step.other if desk.person == "" else desk.person,
         )
     if step.verb == "series":
-        made = replace(made, recurrence=Recurrence(("FREQ=WEEKLY;COUNT=6",)))
+        made = replace(made, recurrence=Recurrence((f"FREQ=WEEKLY;COUNT={WEEKS}",)))
     key = system.person_create(made, x_origin=step.token)
     oracle.born(step.token, desk.name, step.verb)
     oracle.planted(desk.name, key, "x-origin", step.token)
@@ -181,30 +184,67 @@ def _drop_occurrence(step: Act, desk: Desk, key: Key, system: Remote, oracle: Di
 def _split(step: Act, desk: Desk, key: Key, system: Remote, oracle: Diary) -> None:
     """This and all following: the series ends before an occurrence, another begins there."""
     before = system.reads(key)
-    days = slots(before)
-    if before.recurrence is None or len(days) < 3 or not isinstance(before.when, Timed):
+    cut = _cut_of(step, before)
+    if cut is None:
         return
     contested = oracle.is_contested(step.token)
-    cut = days[1 + step.n % (len(days) - 2)]
-    last = occurrence_start(days[days.index(cut) - 1])
+    left = len(slots(before)) - slots(before).index(cut)
+    _cut(step, desk, key, system, oracle)
+    made = _make_rest(step, desk, system, oracle, _rest(step, before, cut, left))
+    if before.status is Status.CANCELLED:
+        oracle.went_along(desk.name, step.other, made, contested=contested)
+
+
+def _cut_of(step: Act, held: Appointment) -> str | None:
+    """Before which occurrence a series is to be split; ``None`` if it is too short."""
+    days = slots(held)
+    return days[1 + step.n % (len(days) - 2)] if len(days) > 2 else None
+
+
+def _cut(step: Act, desk: Desk, key: Key, system: Remote, oracle: Diary) -> None:
+    """The first step of two: the series ends; also the second one."""
+    before = system.reads(key)
+    cut = _cut_of(step, before)
+    if cut is None or not isinstance(before.when, Timed):
+        return
+    last = occurrence_start(slots(before)[slots(before).index(cut) - 1])
     until = to_utc(last, before.when.zone).astimezone(UTC)
     kept = tuple((slot, own) for slot, own in before.overrides if slot < cut)
     ended = Recurrence((f"FREQ=WEEKLY;UNTIL={until:%Y%m%dT%H%M%SZ}",))
     system.person_edit(key, lambda held: replace(held, recurrence=ended, overrides=kept))
     oracle.split(desk.name, step.token, (cut, step.other), before, system.reads(key))
+
+
+def _go_on(step: Act, desk: Desk, key: Key, system: Remote, oracle: Diary) -> None:
+    """The other step of two: what goes on from a series as it was made, cut already or not."""
+    held = system.reads(key)
+    days = slots(held)
+    cut = _cut_of(step, held) if len(days) == WEEKS else None
+    if days and cut is None:
+        cut = f"{occurrence_start(days[-1]) + timedelta(weeks=1):%Y%m%dT%H%M%S}"
+    if cut is not None:
+        left = WEEKS - sum(day < cut for day in days)
+        _make_rest(step, desk, system, oracle, _rest(step, held, cut, left))
+
+
+def _rest(step: Act, held: Appointment, cut: str, left: int) -> Appointment:
+    """What goes on from a series: so many occurrences from ``cut`` on."""
+    assert isinstance(held.when, Timed)
     start = occurrence_start(cut)
-    rest = replace(
-        before,
-        when=Timed(start, start + before.when.duration, before.when.zone),
+    return replace(
+        held,
+        when=Timed(start, start + held.when.duration, held.when.zone),
         title=_title(step.other, step.n),
-        recurrence=Recurrence((f"FREQ=WEEKLY;COUNT={len(days) - days.index(cut)}",)),
+        recurrence=Recurrence((f"FREQ=WEEKLY;COUNT={left}",)),
         overrides=(),
     )
+
+
+def _make_rest(step: Act, desk: Desk, system: Remote, oracle: Diary, rest: Appointment) -> Key:
     made = system.person_create(rest, x_origin=step.other)
     oracle.born(step.other, desk.name, "split")
     oracle.planted(desk.name, made, "x-origin", step.other)
-    if before.status is Status.CANCELLED:
-        oracle.went_along(desk.name, step.other, made, contested=contested)
+    return made
 
 
 def _duplicate(step: Act, desk: Desk, key: Key, system: Remote, oracle: Diary) -> None:
@@ -319,6 +359,8 @@ _ACTS: dict[str, _Doing] = {
     "retitle occurrence": _edit(_retitle_occurrence),
     "drop occurrence": _drop_occurrence,
     "split": _split,
+    "cut": _cut,
+    "go on": _go_on,
     "duplicate": _duplicate,
     "move key": _move_key,
     "plant": _plant,

@@ -30,6 +30,8 @@ Verb: TypeAlias = Literal[
     "retitle occurrence",
     "drop occurrence",
     "split",
+    "cut",
+    "go on",
     "duplicate",
     "move key",
     "put back",
@@ -44,7 +46,7 @@ class Act:
     """A person in front of ``channel`` does something to ``token``.
 
     ``n`` makes the new value one of its kind, and picks an occurrence. ``other`` is the new
-    token (``split``, ``duplicate``) or a colleague (``visit``, ``hand over``).
+    token (``split``, ``cut``, ``go on``, ``duplicate``) or a colleague (``visit``, ``hand over``).
     """
 
     verb: Verb
