@@ -339,14 +339,14 @@ class Notice:
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """Something may have changed: ``secret`` is what the request claims, not yet compared.
-
-    ``lost``: the watch itself is over or has missed something: it is to be made anew.
+    """Something may have changed. ``secret``: what the request claims, not yet compared. ``lost``:
+    the watch is over or has missed something, and to be made anew; ``stands``: just that it does.
     """
 
     watch: str
     secret: str
     lost: bool = False
+    stands: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,12 +24,13 @@ _NOBODY = hashlib.sha256(b"nobody's").hexdigest()
 class Outcome(StrEnum):
     """What became of a notification.
 
-    ``accepted``: a channel is looked at. ``lost``: its watch is made anew. ``unknown``: no watch
-    of ours. ``forged``: not with its secret. ``refused``: no notification. ``empty``: one of
-    nothing, as handshakes are.
+    ``accepted``: a channel is looked at. ``confirmed``: its watch stands, and its vendor can reach
+    us. ``lost``: its watch is made anew. ``unknown``: no watch of ours. ``forged``: not with its
+    secret. ``refused``: no notification. ``empty``: one of nothing, as handshakes are.
     """
 
     ACCEPTED = "accepted"
+    CONFIRMED = "confirmed"
     LOST = "lost"
     UNKNOWN = "unknown"
     FORGED = "forged"
@@ -48,10 +49,11 @@ class Expected:
 @dataclass(frozen=True, slots=True)
 class Rung:
     """Channels (``bridge/name``) that may have changed, and of them those whose watch is
-    ``lost``."""
+    ``lost``; and those of which just their watch was ``confirmed``."""
 
     channels: frozenset[str] = frozenset()
     lost: frozenset[str] = frozenset()
+    confirmed: frozenset[str] = frozenset()
 
 
 class Doorbell:
@@ -64,6 +66,7 @@ class Doorbell:
         self._coming: dict[str, tuple[str, Expected]] = {}
         self._channels: set[str] = set()
         self._lost: set[str] = set()
+        self._confirmed: set[str] = set()
 
     def know(self, watches: Mapping[tuple[str, str], Expected]) -> None:
         """These are our watches, by system and id, and no others."""
@@ -91,9 +94,10 @@ class Doorbell:
     def rung(self) -> Rung:
         """Who has rung since the last time."""
         with self._lock:
-            found = Rung(frozenset(self._channels), frozenset(self._lost))
-            self._channels.clear()
-            self._lost.clear()
+            heard = self._channels, self._lost, self._confirmed
+            found = Rung(*map(frozenset, heard))
+            for each in heard:
+                each.clear()
         return found
 
     def _heard(self, system: str, told: Told) -> Outcome:
@@ -108,10 +112,13 @@ class Doorbell:
         matching = [each for each in candidates if _is_one_of(digest, each.digests)]
         if not matching:
             return Outcome.UNKNOWN if known is None else Outcome.FORGED
+        channels = {each.channel for each in matching}
         with self._lock:
-            self._channels.update(each.channel for each in matching)
+            (self._confirmed if told.stands else self._channels).update(channels)
             if told.lost:
-                self._lost.update(each.channel for each in matching)
+                self._lost.update(channels)
+        if told.stands:
+            return Outcome.CONFIRMED  # nobody is woken: there is nothing to look at
         self._wake()
         return Outcome.LOST if told.lost else Outcome.ACCEPTED
 

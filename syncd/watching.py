@@ -204,12 +204,16 @@ class Watching:
         return wanted
 
     def _take(self, kept: dict[str, Kept], rung: Rung, now: datetime) -> None:
-        """Who has rung proves that we are told."""
+        """Who has rung proves that we are told. That a watch stands proves that its vendor can
+        reach us, and not that it tells of what changes."""
         noted: dict[str, datetime] = {}
-        for id in sorted(rung.channels & kept.keys()):
+        for id in sorted(rung.confirmed & kept.keys()):
+            log.info("a watch is confirmed", channel=id, system=kept[id].system)
+        for id in sorted((rung.channels | rung.confirmed) & kept.keys()):
             each = kept[id]
-            self._proved.add(each.system)
-            self._doubted.discard(id)
+            if id in rung.channels:
+                self._proved.add(each.system)
+                self._doubted.discard(id)
             if each.told is None or not each.told <= now < each.told + STORED_EVERY:
                 noted[id] = now
                 kept[id] = replace(each, told=now)

@@ -17,7 +17,6 @@ def receive(notice: Notice) -> Receipt:
     channel, state = headers.get("x-goog-channel-id", ""), headers.get("x-goog-resource-state", "")
     if notice.method != "POST" or not channel or state not in _STATES:
         return Receipt(400)
-    if state == "sync":  # the channel says that it is open
-        return Receipt(200)
     secret = headers.get("x-goog-channel-token", "")
-    return Receipt(200, told=(Told(channel, secret, lost=state == "not_exists"),))
+    told = Told(channel, secret, lost=state == "not_exists", stands=state == "sync")
+    return Receipt(200, told=(told,))

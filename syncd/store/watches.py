@@ -24,7 +24,8 @@ class Kept:
 
     ``calendar`` and ``person`` name the collection, ``address`` where we are told. ``watch``:
     ``None`` until there is one. ``digests``: of the secrets that its notifications may carry.
-    ``act_at``: when it is renewed or tried again. ``told``: about when we were last told.
+    ``act_at``: when it is renewed or tried again. ``told``: about when we were last told
+    anything, be it that the watch stands.
     ``failures``: of opening or renewing, in a row.
     """
 

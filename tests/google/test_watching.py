@@ -65,7 +65,7 @@ def test_a_change_is_told(fake: FakeGoogle, door: Door) -> None:
     assert isinstance(plugin, Receives)
     watch = connector.watch(door.url, SECRET, None)
     assert timedelta(days=6) < watch.expires - datetime.now(UTC) <= timedelta(days=7)
-    assert door.next() == Receipt(200)  # "sync": it is open
+    assert door.next() == Receipt(200, told=(Told(watch.id, SECRET, stands=True),))  # "sync"
     fake.person(ALICE).put("客户", at(2))
     assert door.next() == Receipt(200, told=(Told(watch.id, SECRET),))
     fake.person(ALICE, GROUP).put("elsewhere", at(2))
@@ -112,7 +112,7 @@ def test_what_is_lost_is_not_told(fake: FakeGoogle, door: Door) -> None:
     """Polling goes on for this reason."""
     connector = connect(fake)
     connector.watch(door.url, SECRET, None)
-    assert door.next() == Receipt(200)
+    assert door.next().told[0].stands
     fake.channels.lost = True
     fake.person(ALICE).put("客户", at(2))
     assert door.is_quiet
@@ -140,8 +140,13 @@ def test_what_is_lost_is_not_told(fake: FakeGoogle, door: Door) -> None:
             },
             Receipt(200, told=(Told("1", SECRET, lost=True),)),
         ),
+        (
+            "POST",
+            {"x-goog-channel-id": "1", "x-goog-resource-state": "sync"},
+            Receipt(200, told=(Told("1", "", stands=True),)),
+        ),
     ],
-    ids=range(7),
+    ids=range(8),
 )
 def test_what_anybody_may_send(method: str, headers: dict[str, str], receipt: Receipt) -> None:
     assert plugin.receive(Notice(method, {}, headers, b"whatever")) == receipt

@@ -14,8 +14,8 @@ import pytest
 from structlog.testing import capture_logs
 
 from syncd import metrics
-from syncd.connector import Notice, Receipt, Receives
-from syncd.doorbell import Doorbell, Expected, digest_of
+from syncd.connector import Notice, Receipt, Receives, Told
+from syncd.doorbell import Doorbell, Expected, Rung, digest_of
 from syncd.plugins import Plugins
 from syncd.plugins import plugin as find
 from syncd.values import Address
@@ -156,6 +156,21 @@ def test_a_lost_watch(door: str, bell: Doorbell, woken: threading.Event) -> None
     assert woken.wait(60)
     rung = bell.rung()
     assert rung.lost == rung.channels == {"sales/alice"}
+
+
+@pytest.mark.parametrize("watch", ["w1", "not known yet"])
+def test_a_watch_that_says_that_it_stands(
+    bell: Doorbell, woken: threading.Event, watch: str
+) -> None:
+    """Nobody is woken for it, as nothing has changed; from a stranger it says nothing."""
+    bell.expect("谷歌", "sales/alice", digest_of("the next one"))
+    before = counted("confirmed")
+    for secret in ("the next one", "another"):
+        bell.ring("谷歌", Receipt(200, told=(Told(watch, secret, stands=True),)))
+    assert bell.rung() == Rung(confirmed=frozenset({"sales/alice"}))
+    assert bell.rung() == Rung()
+    assert counted("confirmed") == before + 1
+    assert not woken.is_set()
 
 
 def test_a_handshake(door: str, woken: threading.Event) -> None:

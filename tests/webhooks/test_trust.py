@@ -14,6 +14,7 @@ from datetime import timedelta
 from uuid import uuid4
 
 import pytest
+from structlog.testing import capture_logs
 
 from syncd import plugins
 from syncd.config import load
@@ -69,10 +70,10 @@ class Watched:
             time.sleep(0.05)
         raise AssertionError(self.states())
 
-    def ring(self, name: str = "", *, lost: bool = False) -> None:
+    def ring(self, name: str = "", *, lost: bool = False, stands: bool = False) -> None:
         """Tell of her calendar, or of the one called ``name``."""
         granted = self.office.herald.of(name or self.office.desks[0].url)
-        told = Told(granted.id, granted.secret, lost)
+        told = Told(granted.id, granted.secret, lost, stands)
         self.deployment.bell.ring("alice-dav", Receipt(202, told=(told,)))
 
 
@@ -154,6 +155,23 @@ def test_polls_become_rare_once_something_was_told(at_work: Working) -> None:
         assert watched.looks(30 * MINUTE) <= 14
         assert watched.looks(60 * MINUTE) <= 8
         assert watched.looks(60 * MINUTE) >= 5
+
+
+def test_a_watch_that_is_confirmed_is_told_from_one_that_never_was(
+    at_work: Working,
+) -> None:
+    """``syncd status`` says when; that her calendar's changes are told is not proved by it."""
+    with at_work() as watched, capture_logs() as logged:
+        watched.look()
+        watched.settle("open")
+        store = watched.deployment.store
+        assert [each.told for each in store.watches()] == [None]
+        watched.ring(stands=True)
+        watched.deployment.hear()
+        assert [each.told is not None for each in store.watches()] == [True]
+        assert watched.states() == {"open": 1}
+    (line,) = [each for each in logged if each["event"] == "a watch is confirmed"]
+    assert line["system"] == "alice-dav"
 
 
 def test_a_change_that_was_not_told_ends_the_trust(at_work: Working) -> None:
