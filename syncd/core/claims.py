@@ -9,11 +9,13 @@ from syncd.core.belong import Moment, for_copy, given, is_readable, readable
 from syncd.core.channel import Channel, Direction, Policy
 from syncd.core.fidelity import Fidelity, project, project_value
 from syncd.core.lift import CannotLift, lift
-from syncd.core.model import OVERRIDABLE_FIELDS, Appointment, Value
+from syncd.core.model import OVERRIDABLE_FIELDS, Appointment, Status, Value
 from syncd.core.paths import DELETED, Path, element_paths, get, is_empty
 from syncd.core.recurrence import occurrence
 from syncd.core.situation import Here
 from syncd.core.state import WHOLE, Agreement, ChannelName, Setter, Settled, Span
+
+_STATUS: Path = ("status",)
 
 BIRTH: Path = ()
 """The path under which an agreement keeps the channel of its birth as a setter."""
@@ -71,13 +73,16 @@ def already_so(here: Here, agreement: Agreement, policy: Policy) -> Iterator[tup
             yield path, get(view.full, path)
 
 
-def newcomer_claims(here: Here, agreement: Agreement, policy: Policy) -> list[Claim]:
-    """A copy that joins claims only fields that are empty in the agreement."""
+def newcomer_claims(
+    here: Here, agreement: Agreement, policy: Policy, heres: Iterable[Here]
+) -> list[Claim]:
+    """A copy that joins claims only fields that are empty in the agreement; an invitation also
+    that its organizer has called it off, if that is not seen otherwise in any of ``heres``."""
     if here.copy is None or here.channel.direction is Direction.TO:
         return []
     whole = agreement.appointment
     fields = readable(here.channel, whole, policy, agreement.born)
-    return [
+    claims = [
         Claim(here.channel.name, path, value, value, here.span, here)
         for path, value in element_paths(here.copy.reads)
         if here.place[1] == WHOLE
@@ -85,6 +90,33 @@ def newcomer_claims(here: Here, agreement: Agreement, policy: Policy) -> list[Cl
         and not is_empty(value)
         and is_empty(getattr(whole, path[0]))
     ]
+    if here.place[1] == WHOLE and "status" in fields and _is_called_off(here, heres, policy):
+        status = here.copy.reads.status
+        claims.append(Claim(here.channel.name, _STATUS, status, status, here.span, here))
+    return claims
+
+
+def _is_called_off(here: Here, heres: Iterable[Here], policy: Policy) -> bool:
+    """Whether an invitation joins that its organizer has called off. Where the organizer's own
+    meeting stands, or an invitation of somebody else's, just this person is to come no more."""
+    copy = here.copy
+    if copy is None or not copy.invited or copy.reads.organizer is None:
+        return False
+    if copy.reads.status is not Status.CANCELLED:
+        return False
+    organizer = copy.reads.organizer.email
+    return not any(_stands(other, organizer, policy) for other in heres if other is not here)
+
+
+def _stands(here: Here, organizer: str, policy: Policy) -> bool:
+    """Whether a copy that ``organizer`` keeps, or sent to somebody, is there and not cancelled."""
+    copy = here.copy
+    if copy is None or here.gone or copy.reads.status is Status.CANCELLED:
+        return False
+    if copy.invited:
+        return copy.reads.organizer is not None and copy.reads.organizer.email == organizer
+    ours = here.settled is not None and here.settled.ours
+    return not ours and organizer in policy.names_of(here.channel.person)
 
 
 def birth_claims(here: Here, policy: Policy) -> list[Claim]:

@@ -243,7 +243,8 @@ def _harmless(
 
 
 def _unseen_edits(serious: Sequence[Deletion], draft: Draft, policy: Policy) -> list[Claim]:
-    """Agreed values that the deleting channel had not been given yet contest its deletion."""
+    """Agreed values that the deleting channel had not been given yet contest its deletion; not
+    that somebody has declined by deleting an invitation, which wants nothing to take place."""
     if draft.before is None:
         return []
     found: list[Claim] = []
@@ -255,6 +256,8 @@ def _unseen_edits(serious: Sequence[Deletion], draft: Draft, policy: Policy) -> 
             if not path or path == DELETING or setter.channel == deletion.channel:
                 continue
             if path[0] not in deletion.here.channel.fidelity.carries or setter.at <= known:
+                continue
+            if setter.rule == DECLINE_RULE:
                 continue
             claim = on_behalf(path, draft.before)
             if claim is not None and not _cancels_one(claim):

@@ -199,7 +199,7 @@ def _all_claims(
         if here.newcomer and here.channel.name in agreement.unmet:
             continue  # see late_claims
         if here.newcomer:
-            claims += newcomer_claims(here, agreement, policy)
+            claims += newcomer_claims(here, agreement, policy, heres)
         else:
             claims += claims_of(here, agreement, policy, moment)
     for order in case.orders:
