@@ -2,12 +2,15 @@
 
 Everything generated is canonical: text as ``clean_text`` and ``clean_line`` leave it, rules in
 the order of RFC 5545, overrides that differ from their series, deleted occurrences without
-values of their own.
+values of their own. Strategies are made once: to make one takes longer than to draw from it.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import date, datetime, timedelta
+from functools import cache
+from typing import Any
 
 from hypothesis import strategies as st
 
@@ -61,11 +64,13 @@ _SPICE = (
 )
 
 
+@cache
 def lines(max_size: int = 60) -> st.SearchStrategy[str]:
     """One canonical line of text, possibly empty."""
     return st.one_of(st.sampled_from(_SPICE), st.text(max_size=max_size)).map(clean_line)
 
 
+@cache
 def texts(max_size: int = 200) -> st.SearchStrategy[str]:
     """Canonical text of several lines, without blanks at its ends."""
     several = st.lists(lines(), max_size=4).map("\n".join)
@@ -88,6 +93,11 @@ attendees = st.builds(
 tags = lines(12).filter(bool)
 """Also good as names of resources."""
 
+_EITHER = st.booleans()
+_STATUS = st.sampled_from(tuple(Status))
+_BUSY = st.sampled_from(tuple(Busy))
+_VISIBILITY = st.sampled_from(tuple(Visibility))
+_ZONE = st.one_of(st.none(), st.sampled_from(ZONES))
 _walls = st.datetimes(datetime(2019, 1, 1), datetime(2032, 12, 31)).map(
     lambda wall: wall.replace(microsecond=0)
 )
@@ -100,7 +110,7 @@ _lengths = st.one_of(st.sampled_from((0, 60, 900, 3600, 86400)), st.integers(0, 
 def timed(draw: st.DrawFn) -> Timed:
     """A time with a zone or floating; walls that fall in a gap are moved by ``Timed``."""
     start = draw(_walls)
-    zone = draw(st.one_of(st.none(), st.sampled_from(ZONES)))
+    zone = draw(_ZONE)
     return Timed(start, start + draw(_lengths), zone)
 
 
@@ -120,6 +130,9 @@ _RULES = (
     "FREQ=MONTHLY;COUNT=6;BYMONTHDAY=31",
     "FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=29",
 )
+_RULE = st.sampled_from(_RULES)
+_LATE_DAYS = st.lists(st.integers(400, 500), max_size=2)
+_DAYS = st.lists(st.integers(1, 30), max_size=3, unique=True)
 
 
 def recurrence_id(when: When, start: datetime) -> str:
@@ -139,69 +152,85 @@ def recurrences(draw: st.DrawFn, when: When) -> Recurrence:
     until = "20331231" if isinstance(when, AllDay) else "20331231T000000"
     if isinstance(when, Timed) and when.zone is not None:
         until += "Z"
-    rule = draw(st.sampled_from(_RULES)).format(until=until)
-    days = draw(st.lists(st.integers(400, 500), max_size=2))
+    rule = draw(_RULE).format(until=until)
+    days = draw(_LATE_DAYS)
     dates = tuple(recurrence_id(when, _start(when) + timedelta(days=day)) for day in days)
     return Recurrence((rule,), dates)
+
+
+_OWN: st.SearchStrategy[dict[str, Value]] = st.fixed_dictionaries(
+    {},
+    optional={
+        "title": lines(),
+        "description": texts(40),
+        "location": lines(20),
+        "when": whens,
+        "status": _STATUS,
+        "busy": _BUSY,
+        "visibility": _VISIBILITY,
+        "tags": st.frozensets(tags, max_size=2),
+        "reminders": st.frozensets(st.integers(0, 20160), max_size=2),
+        "attendees": st.lists(attendees, max_size=2, unique_by=lambda each: each.email).map(
+            lambda found: tuple(sorted(found, key=lambda each: each.email))
+        ),
+    },
+)
 
 
 @st.composite
 def overrides(draw: st.DrawFn, series: Appointment, start: datetime) -> Override:
     """What one occurrence has of its own: values that differ, or its deletion."""
-    if draw(st.booleans()):
+    if draw(_EITHER):
         return Override(deleted=True)
-    own: dict[str, Value] = draw(
-        st.fixed_dictionaries(
-            {},
-            optional={
-                "title": lines(),
-                "description": texts(40),
-                "location": lines(20),
-                "when": whens,
-                "status": st.sampled_from(tuple(Status)),
-                "busy": st.sampled_from(tuple(Busy)),
-                "visibility": st.sampled_from(tuple(Visibility)),
-                "tags": st.frozensets(tags, max_size=2),
-                "reminders": st.frozensets(st.integers(0, 20160), max_size=2),
-                "attendees": st.lists(attendees, max_size=2, unique_by=lambda each: each.email).map(
-                    lambda found: tuple(sorted(found, key=lambda each: each.email))
-                ),
-            },
-        )
-    )
+    own = draw(_OWN)
     usual: dict[str, Value] = {name: getattr(series, name) for name in own}
     if "when" in own:
         usual["when"] = single(series.when, series.when.duration, start)
     return Override(tuple((name, value) for name, value in own.items() if value != usual[name]))
 
 
+_SINGLE: dict[str, st.SearchStrategy[Any]] = {
+    "when": whens,
+    "title": lines(),
+    "description": texts(),
+    "location": lines(),
+    "online_meeting": st.sampled_from(
+        ("", "https://meet.example.com/a-b?pwd=1,2;3&x=%2C", "会议号 123 456")
+    ),
+    "status": _STATUS,
+    "busy": _BUSY,
+    "visibility": _VISIBILITY,
+    "organizer": st.one_of(st.none(), people),
+    "owner": st.one_of(st.just(""), emails),
+    "attendees": st.lists(attendees, max_size=4),
+    "customer": st.one_of(
+        st.none(),
+        st.builds(Customer, lines(20), lines(15), emails).map(lambda found: found or None),
+    ),
+    "resources": st.lists(tags, max_size=2),
+    "kind": st.sampled_from(("", "visit", "demo", "售后")),
+    "tags": st.lists(tags, max_size=3),
+    "reminders": st.lists(st.integers(0, 40320), max_size=3),
+    "custom": st.dictionaries(st.sampled_from(("floor", "楼层")), lines(10)),
+}
+"""The fields of an appointment that does not repeat; as they are drawn, in this order."""
+
+_KINDS: dict[str, Callable[[Any], Value]] = {
+    "attendees": tuple,
+    "resources": frozenset,
+    "tags": frozenset,
+    "reminders": frozenset,
+    "custom": lambda found: tuple(found.items()),
+}
+
+
 @st.composite
 def appointments(draw: st.DrawFn, series: bool | None = None) -> Appointment:
     """A canonical appointment; ``series`` says whether it repeats (``None``: sometimes)."""
-    when = draw(whens)
-    customer = st.builds(Customer, lines(20), lines(15), emails)
-    appointment = Appointment(
-        when=when,
-        title=draw(lines()),
-        description=draw(texts()),
-        location=draw(lines()),
-        online_meeting=draw(
-            st.sampled_from(("", "https://meet.example.com/a-b?pwd=1,2;3&x=%2C", "会议号 123 456"))
-        ),
-        status=draw(st.sampled_from(tuple(Status))),
-        busy=draw(st.sampled_from(tuple(Busy))),
-        visibility=draw(st.sampled_from(tuple(Visibility))),
-        organizer=draw(st.one_of(st.none(), people)),
-        owner=draw(st.one_of(st.just(""), emails)),
-        attendees=tuple(draw(st.lists(attendees, max_size=4))),
-        customer=draw(st.one_of(st.none(), customer.map(lambda found: found or None))),
-        resources=frozenset(draw(st.lists(tags, max_size=2))),
-        kind=draw(st.sampled_from(("", "visit", "demo", "售后"))),
-        tags=frozenset(draw(st.lists(tags, max_size=3))),
-        reminders=frozenset(draw(st.lists(st.integers(0, 40320), max_size=3))),
-        custom=tuple(draw(st.dictionaries(st.sampled_from(("floor", "楼层")), lines(10))).items()),
-    )
-    if not (draw(st.booleans()) if series is None else series):
+    values = {name: draw(each) for name, each in _SINGLE.items()}
+    values |= {name: made(values[name]) for name, made in _KINDS.items()}
+    appointment = Appointment(**values)
+    if not (draw(_EITHER) if series is None else series):
         return appointment
     return draw(_repeating(appointment))
 
@@ -210,7 +239,7 @@ def appointments(draw: st.DrawFn, series: bool | None = None) -> Appointment:
 def _repeating(draw: st.DrawFn, appointment: Appointment) -> Appointment:
     when = appointment.when
     own = {}
-    for day in draw(st.lists(st.integers(1, 30), max_size=3, unique=True)):
+    for day in draw(_DAYS):
         start = _start(when) + timedelta(days=day)
         override = draw(overrides(appointment, start))
         if override:
