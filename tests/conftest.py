@@ -7,11 +7,13 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests import dialects
 from tests.servers import Server, radicale, xandikos
 
 # No test has a limit of time: a busy machine is slow, not wrong.
 settings.register_profile("syncd", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("syncd")
+dialects.keep()
 
 
 @pytest.fixture(scope="session")

@@ -17,6 +17,7 @@ from random import Random
 
 import structlog
 
+from tests import dialects
 from tests.world.company import (
     CALENDARS,
     CRM,
@@ -54,6 +55,7 @@ def main() -> None:
     parser.add_argument("--shrink", action="store_true")
     parser.add_argument("--vendors", action="store_true", help="Google, Microsoft 365 over HTTP")
     given = parser.parse_args()
+    dialects.keep()
     quiet = structlog.make_filtering_bound_logger(logging.CRITICAL)
     structlog.configure(wrapper_class=quiet)
     with vendors() if given.vendors else nullcontext(Memory()) as hosts:
