@@ -164,3 +164,41 @@ def is_duplicate(each: Unpaired, stone: Tombstone) -> bool:
     """Whether a copy that bears the marker of a deleted appointment was duplicated from it by a
     person: it stood beside its original, or has a UID of its own."""
     return each.waited or (each.copy.uid is not None and bool(stone.uids))
+
+
+def ranked(
+    items: Sequence[Unpaired],
+    by_uid: Mapping[str, AbstractSet[AppointmentId]],
+    known: Mapping[AppointmentId, Agreement],
+) -> list[Unpaired]:
+    """Who takes a place first: whose UID confirms its marker, then who is no invitation, then who
+    is called as what is settled there."""
+    renamed = {(each.channel, each.copy.key) for each in _renamed_rivals(items, known)}
+    return sorted(
+        items,
+        key=lambda each: (
+            not goes_by_its_uid(each.copy, by_uid),
+            each.copy.invited,
+            (each.channel, each.copy.key) in renamed,
+        ),
+    )
+
+
+def _renamed_rivals(
+    items: Sequence[Unpaired], known: Mapping[AppointmentId, Agreement]
+) -> list[Unpaired]:
+    """Of several with one marker in one place, those that are not called as what is settled there:
+    if one of them is the original under another key, and another a duplicate, it is not these."""
+    places: dict[tuple[AppointmentId, tuple[ChannelName, Slot]], list[Unpaired]] = {}
+    for each in items:
+        if each.copy.marker is not None:
+            place = (each.channel, each.copy.marker.slot)
+            places.setdefault((each.copy.marker.appointment, place), []).append(each)
+    found: list[Unpaired] = []
+    for (id, place), rivals in places.items():
+        agreement = known.get(id) if len(rivals) > 1 else None
+        settled = agreement.copies.get(place) if agreement is not None else None
+        if settled is not None:
+            title = settled.copy.reads.title
+            found += [each for each in rivals if each.copy.reads.title != title]
+    return found

@@ -21,8 +21,8 @@ from syncd.core.marks import (
     apart,
     by_slot,
     free_id,
-    goes_by_its_uid,
     is_duplicate,
+    ranked,
     series_born_without,
     series_of,
     slot_of,
@@ -86,9 +86,7 @@ class _Pairing:
         known = self.known
         for index, marker in true_marks(found, known.by_uid, known.agreements).items():
             found[index] = replace(found[index], copy=replace(found[index].copy, marker=marker))
-        return sorted(
-            found, key=lambda e: (not goes_by_its_uid(e.copy, known.by_uid), e.copy.invited)
-        )
+        return ranked(found, known.by_uid, known.agreements)
 
     def _by_identity(self, each: Unpaired) -> bool:
         """Marker, key, UID, tombstone: names that lead to what is known."""

@@ -83,6 +83,22 @@ def test_trace_32_a_move_within_one_look() -> None:
     assert all(made.reads(name).when == at(11, 9) for name in made.remotes)
 
 
+@pytest.mark.parametrize("keys", [("new1", "new2"), ("new2", "new1")])
+def test_a_move_and_a_duplicate_within_one_look(keys: tuple[str, str]) -> None:
+    """Invariant 2: the one that is called as before is the original under another key."""
+    made = settled_world("crm", "cal", "cal2")
+    (copy,) = made.remotes["cal"].copies.values()
+    moved, twin = keys
+    made.edit("cal2", description="N14")
+    made.remotes["cal"].put(moved, copy.reads, marker=copy.marker)
+    made.remotes["cal"].put(twin, replace(copy.reads, title="Twin 双"), marker=copy.marker)
+    made.remove("cal", copy.key)
+    made.run(4)
+    assert made.reads("cal", moved).description == "N14"
+    assert made.reads("cal", twin).description == ""
+    assert made.reads("cal", twin).title == "Twin 双"
+
+
 @pytest.mark.parametrize("deleted", [False, True])
 def test_a_duplicate_that_is_first_seen_when_its_original_has_ended(*, deleted: bool) -> None:
     """Invariant 2. It has a UID of its own, so it is no late copy of what has ended: it stays."""
