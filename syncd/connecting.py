@@ -14,10 +14,15 @@ from syncd.connector import Collection, Connector, Counts, Plugin
 from syncd.core.channel import Policy
 from syncd.core.fidelity import Fidelity
 from syncd.errors import ConnectorError
-from syncd.pool import Job, Pool, Stopped
+from syncd.lasting import Lasting, steady
+from syncd.pool import Job, Stopped
 from syncd.remembered import remember_fidelity, remembered_fidelity
 from syncd.store import Store
+from syncd.surroundings import Surroundings
 from syncd.target import Target
+
+NOT_REACHED = "not reached"
+"""What is logged of a channel that does not say what it carries."""
 
 log = structlog.get_logger("syncd.connecting")
 
@@ -66,14 +71,15 @@ class Connections:
         told = self._settings.system(system, self._store.installation)
         return self._plugins[told.connector].connect(told, collection)
 
-    def reach(self, bridge: BridgeSettings, pool: Pool, breakers: Breakers) -> Reached:
+    def reach(self, bridge: BridgeSettings, around: Surroundings) -> Reached:
         """What the channels carry, as they say or as they said last. Each is asked until it has
         answered once; a system that does not answer only as often as its circuit allows."""
         asked = [each for each in bridge.channels if (bridge.name, each.name) not in self._told]
+        breakers = around.breakers
         jobs = [Job(each.system, self._asking(bridge.name, each, breakers)) for each in asked]
         reached = Reached()
-        for index, answer in pool.stream(jobs):
-            self._take(bridge.name, asked[index], answer, reached)
+        for index, answer in around.pool.stream(jobs):
+            self._take(bridge.name, asked[index], answer, reached, around.lasting)
         for channel in bridge.channels:
             known = self._told.get((bridge.name, channel.name))
             if known is not None:
@@ -122,17 +128,20 @@ class Connections:
         channel: ChannelSettings,
         answer: Fidelity | ConnectorError,
         reached: Reached,
+        lasting: Lasting,
     ) -> None:
         id = f"{bridge}/{channel.name}"
         if not isinstance(answer, ConnectorError):
             self._told[bridge, channel.name] = answer
             connector = self._settings.systems[channel.system].connector
             remember_fidelity(self._store, id, answer, connector)
+            lasting.is_over(NOT_REACHED, id)
             return
         if not isinstance(answer, Resting | Stopped):
             metrics.failed(channel.system, answer)
-            name = type(answer).__name__
-            log.warning("not reached", channel=id, error=name, reason=str(answer))
+            name, reason = type(answer).__name__, str(answer)
+            if lasting.is_news(NOT_REACHED, id, f"{name} {steady(reason)}"):
+                log.warning(NOT_REACHED, channel=id, error=name, reason=reason)
         known = remembered_fidelity(self._store, id)
         if known is not None:
             reached.fidelities[channel.name] = known

@@ -5,7 +5,6 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from random import SystemRandom
 from threading import Event
@@ -24,6 +23,7 @@ from syncd.core.safety import Limits
 from syncd.doorbell import Doorbell
 from syncd.engine import Bridge
 from syncd.former import with_former_addresses
+from syncd.lasting import Lasting, steady
 from syncd.occupancy import Occupied, chosen, occupied
 from syncd.plans import Plans
 from syncd.pool import Pool, ThreadPool
@@ -32,6 +32,7 @@ from syncd.schedule import Circuit
 from syncd.store import Store
 from syncd.surroundings import Stopping, Surroundings
 from syncd.turns import Turns
+from syncd.unwritten import OWED_WITHIN
 from syncd.watching import Watching, WatchState
 
 MOST_CYCLES = 12
@@ -40,8 +41,8 @@ MOST_CYCLES = 12
 PATIENCE = timedelta(seconds=6)
 """How long ``sync`` waits for a write that is to be tried again."""
 
-OWED_WITHIN = timedelta(hours=6)
-"""What is due within this time is owed; later things are the horizon's, a day ahead."""
+CYCLE, LEFT_ALONE = "cycle", "the system is left alone for a while"
+"""What is logged of trouble that lasts."""
 
 TOMBSTONES_KEPT = timedelta(days=400)
 
@@ -104,6 +105,7 @@ class Deployment:
             stop=stop,
             retry_first=retry_first,
             bridges=frozenset(bridge.name for bridge in settings.bridges),
+            lasting=Lasting(clock),
         )
         dice, webhooks = SystemRandom().random, settings.daemon.webhooks
         net = webhooks.poll_interval if webhooks is not None else timedelta(0)
@@ -272,15 +274,13 @@ class Deployment:
         if (self.store.meta_get(f"{CIRCUIT}{system}") or "") == told:
             return
         self.store.meta_set(f"{CIRCUIT}{system}", told)
+        lasting, state = self._around.lasting, circuit.flow(self._around.clock())
         if circuit.is_closed:
+            lasting.is_over(LEFT_ALONE, system)
             log.info("the system answers again", system=system)
-        else:
-            log.warning(
-                "the system is left alone for a while",
-                system=system,
-                state=circuit.flow(self._around.clock()),
-                reason=circuit.error,
-            )
+        elif lasting.is_news(LEFT_ALONE, system, f"{state} {steady(circuit.error)}"):
+            since = lasting.since(LEFT_ALONE, system)
+            log.warning(LEFT_ALONE, system=system, state=state, reason=circuit.error, since=since)
 
     def _named(self, name: str | None) -> list[BridgeSettings]:
         return [each for each in self.settings.bridges if name in (None, each.name)]
@@ -292,7 +292,7 @@ class Deployment:
         for _ in range(MOST_CYCLES):
             bridge = self._bridge(settings)
             result = self._cycle(bridge)
-            _add(total, result)
+            total.add(result)
             if told is not None:
                 told(total)
             if result.state is State.HELD or self._around.stop.is_set():
@@ -323,16 +323,20 @@ class Deployment:
             for name, error in self._bridges[bridge.name][1].missing.items():
                 result.worsen(State.FAILED, f"{name}: {error}")
             metrics.cycle_over(result)
-            written = sum(c.created + c.updated + c.deleted for c in result.channels)
-            if written or result.state is not State.CONVERGED:
-                log.info(
-                    "cycle",
-                    bridge=bridge.name,
-                    state=result.state.value,
-                    written=written,
-                    reason=result.reason,
-                )
+            self._tell(bridge, result)
         return result
+
+    def _tell(self, bridge: Bridge, result: BridgeResult) -> None:
+        """A line for a cycle that wrote, or that ended otherwise than the one before."""
+        lasting, state, told = self._around.lasting, result.state, dict[str, object]()
+        if state is not State.CONVERGED:
+            news = lasting.is_news(CYCLE, bridge.name, f"{state} {_gist(result.reason)}")
+            told["since"] = lasting.since(CYCLE, bridge.name)
+        else:
+            news = not bridge.unwritten.is_owed and lasting.is_over(CYCLE, bridge.name)
+        if news or result.written:
+            told |= {"written": result.written, "reason": result.reason}
+            log.info(CYCLE, bridge=bridge.name, state=state.value, **told)
 
     def _limits(self) -> dict[str, int]:
         return {
@@ -343,7 +347,7 @@ class Deployment:
     def _bridge(self, settings: BridgeSettings) -> Bridge:
         """The bridge, made anew once its channels carry something else than was known."""
         around = self._around
-        reached = self._connections.reach(settings, around.pool, around.breakers)
+        reached = self._connections.reach(settings, around)
         known = self._bridges.get(settings.name)
         if known is not None and known[1].fidelities == reached.fidelities:
             known[1].missing = reached.missing
@@ -369,6 +373,12 @@ class Deployment:
         return bridge
 
 
+def _gist(reason: str) -> str:
+    """What is wrong, whichever channel says it this time for its system, and in which order."""
+    parts = (part.rpartition(": ")[2] for part in steady(reason).split("; "))
+    return "; ".join(sorted(set(parts)))
+
+
 def _seen_in(bridges: Iterable[Bridge]) -> frozenset[str]:
     """The channels (ids) that were seen when they were last tried."""
     return frozenset(
@@ -377,19 +387,3 @@ def _seen_in(bridges: Iterable[Bridge]) -> frozenset[str]:
         for name, target in bridge.targets.items()
         if name not in bridge.looks.dark
     )
-
-
-def _add(total: BridgeResult, cycle: BridgeResult) -> None:
-    """Sum up the writes; state and reason are those of the last cycle."""
-    total.cycles += 1
-    total.seconds += cycle.seconds
-    total.state, total.reason = cycle.state, cycle.reason
-    known = {channel.name: channel for channel in total.channels}
-    for channel in cycle.channels:
-        sums = known.get(channel.name)
-        if sums is None:
-            total.channels.append(replace(channel))
-            continue
-        for name in ("created", "updated", "deleted", "conflicts", "failed", "requests"):
-            setattr(sums, name, getattr(sums, name) + getattr(channel, name))
-        sums.unchanged = max(0, channel.unchanged - sums.created - sums.updated)

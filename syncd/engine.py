@@ -22,6 +22,7 @@ from syncd.core.safety import Limits
 from syncd.core.state import AppointmentId, Plan
 from syncd.drawn import CHUNK, Draw
 from syncd.isolating import InHand
+from syncd.lasting import steady
 from syncd.looking import Looks
 from syncd.observe import requests_of
 from syncd.owing import Debts
@@ -47,12 +48,16 @@ from syncd.settling import (
 from syncd.store import Debt, HoldState
 from syncd.surroundings import Stopping, Surroundings
 from syncd.target import Target
+from syncd.unwritten import Unwritten
 from syncd.write import Outcome, Task, Writer, uid_of
 
 ROUNDS = 5
 """Settling and writing are repeated within a cycle so often, where a write was stale."""
 
 STOPPED = "writing is stopped"
+
+HELD, NOT_WRITTEN = "held", "not written"
+"""What is logged of trouble that lasts."""
 
 log = structlog.get_logger("syncd.engine")
 
@@ -107,6 +112,7 @@ class Bridge:
         self.in_hand = InHand(name, surroundings.store, self.now)
         self._contacted: set[str] = set()
         self._prepared, self._fresh = False, True
+        self.unwritten = Unwritten(name, surroundings.store)
         self._late: frozenset[tuple[str, str]] = frozenset()
         self.waits: frozenset[str] = frozenset()
 
@@ -190,6 +196,7 @@ class Bridge:
             draw = self._draw(now)
             if not draw.writes:
                 release_holds(self._store, self.name, now, approved=False)
+                self._tell_release()
             if not draw.plans:
                 return
             if draw.writes and self._must_wait(draw, emptied, now, result):
@@ -236,13 +243,24 @@ class Bridge:
         if dangers:
             reason = hold(self._store, self.name, draw, dangers, now)
             result.worsen(State.HELD, reason)
-            log.error("held", bridge=self.name, reason=reason, writes=len(draw.writes))
+            self._tell_held(reason, len(draw.writes))
             return True
+        self._tell_release()
         log_begun(self._store, self.name, draw, approved, now)
         for name in sorted(emptied):
             self.looks.set_emptied(name, emptied=False)
         release_holds(self._store, self.name, now, approved=False)
         return False
+
+    def _tell_held(self, reason: str, writes: int) -> None:
+        lasting = self._around.lasting
+        if lasting.is_news(HELD, self.name, f"{reason}: {writes}"):
+            since = lasting.since(HELD, self.name)
+            log.error(HELD, bridge=self.name, reason=reason, writes=writes, since=since)
+
+    def _tell_release(self) -> None:
+        if self._around.lasting.is_over(HELD, self.name):
+            log.info("held no longer", bridge=self.name)
 
     def _draw(self, now: datetime, *, whole: bool = False) -> Draw:
         moment = self._moment(now)
@@ -329,10 +347,26 @@ class Bridge:
             if tally.failed:
                 words = "a write" if tally.failed == 1 else f"{tally.failed} writes"
                 result.worsen(State.FAILED, f"{name}: {words} failed")
-        for system, error in outcome.down.items():
-            result.worsen(State.FAILED, f"{system}: {error}")
-            log.warning("not written", system=system, error=type(error).__name__, reason=str(error))
+        self._tell_down(outcome, result)
         return outcome
+
+    def _tell_down(self, outcome: Outcome, result: BridgeResult) -> None:
+        """Who did not take what was written, and who takes it again."""
+        lasting = self._around.lasting
+        for system, error in outcome.down.items():
+            name, reason, place = type(error).__name__, str(error), f"{self.name} {system}"
+            result.worsen(State.FAILED, f"{system}: {reason}")
+            if lasting.is_news(NOT_WRITTEN, place, f"{name} {steady(reason)}"):
+                since = lasting.since(NOT_WRITTEN, place)
+                log.warning(NOT_WRITTEN, system=system, error=name, reason=reason, since=since)
+        took = [self.targets[name] for name, tally in outcome.tallies.items() if tally.written]
+        written = {name for target in took for name in (target.id, target.system)}
+        self._tell_written(self.unwritten.carried_out(written, outcome.down))
+
+    def _tell_written(self, again: Collection[str]) -> None:
+        for system in again:
+            if self._around.lasting.is_over(NOT_WRITTEN, f"{self.name} {system}"):
+                log.info("written again", system=system)
 
     def _commit(self, cycle: str, plans: Sequence[Plan], now: datetime) -> list[Task]:
         """Store what was decided; answers the writes, whose intents are stored now."""
@@ -347,6 +381,7 @@ class Bridge:
 
     def _conclude(self, result: BridgeResult, before: Mapping[str, int]) -> None:
         store = self._store
+        self._tell_written(self.unwritten.look(self.now()))
         copies = store.stats().copies
         for channel in result.channels:
             target = self.targets[channel.name]

@@ -37,7 +37,7 @@ TEXT_KEYS = frozenset(
     {"event", "level", "logger", "timestamp", "cycle", "installation", "version", "where"}
     | {"bridge", "channel", "system", "connector", "role", "mode", "verb", "thread", "path"}
     | {"operation", "rule", "state", "reason", "outcome", "error", "signal", "field", "record"}
-    | {"file", "listen", "command", "winner"}
+    | {"file", "listen", "command", "winner", "since"}
 )
 """Keys whose texts are shown, searched for what must not be there."""
 

@@ -14,6 +14,7 @@ from syncd.arrivals import Arrivals
 from syncd.breakers import Resting
 from syncd.connector import Window
 from syncd.errors import ConnectorError, Unauthorized, Unavailable
+from syncd.lasting import steady
 from syncd.observe import Sight, look_at, patiently
 from syncd.pool import Job
 from syncd.preparing import mark_all_due
@@ -22,6 +23,9 @@ from syncd.schedule import Fault, Flow, pause_after
 from syncd.store import ChannelState, Look
 from syncd.surroundings import Surroundings
 from syncd.target import Target
+
+NOT_OBSERVED = "not observed"
+"""What is logged of a channel that does not answer."""
 
 log = structlog.get_logger("syncd.looking")
 
@@ -97,6 +101,9 @@ class Looks:
         self._rest(wanted, round)
         self._breakers.publish()
         around, seen = self._around, self.seen.keys()
+        for name in seen:
+            if around.lasting.is_over(NOT_OBSERVED, self._targets[name].id):
+                log.info("observed again", channel=self._targets[name].id)
         self._arrivals.looked(seen, at)
         ask_after(self._store, around.pool, self._bridge, self._targets, seen, at, self._retry)
         return set(self.emptied)
@@ -188,8 +195,13 @@ class Looks:
         if sight.emptied or target.name in self.emptied:
             self.set_emptied(target.name, not self._store.count_observed(target.id))
         broken = len(sight.look.unreadable)
-        if changed or broken:
+        if changed or (broken and self._is_news(target, sight.look)):
             log.info("observed", channel=target.id, changed=changed, unreadable=broken)
+
+    def _is_news(self, target: Target, look: Look) -> bool:
+        """Whether other items cannot be read than before: some systems list all at each look."""
+        keys = " ".join(sorted(item.key for item in look.unreadable))
+        return self._around.lasting.is_news("unreadable", target.id, keys)
 
     def _unseen(self, target: Target, error: ConnectorError, round: _Round) -> None:
         """A channel that did not answer is left alone for a while; what it missed it will get."""
@@ -202,9 +214,10 @@ class Looks:
         )
         metrics.failed(target.system, error)
         round.result.worsen(State.FAILED, f"{target.name}: {error}")
-        log.warning(
-            "not observed", channel=target.id, error=type(error).__name__, reason=str(error)
-        )
+        lasting, name, reason = self._around.lasting, type(error).__name__, str(error)
+        if lasting.is_news(NOT_OBSERVED, target.id, f"{name} {steady(reason)}"):
+            since = lasting.since(NOT_OBSERVED, target.id)
+            log.warning(NOT_OBSERVED, channel=target.id, error=name, reason=reason, since=since)
 
     def _rest(self, wanted: Iterable[Target], round: _Round) -> None:
         """Those that were not asked are said to fail. That of a resting system is said of the

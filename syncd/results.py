@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from enum import IntEnum, StrEnum
 
 
@@ -66,6 +66,26 @@ class BridgeResult:
     seconds: float = 0.0
     reason: str = ""
     channels: list[ChannelResult] = field(default_factory=list)
+
+    @property
+    def written(self) -> int:
+        """How many writes were made."""
+        return sum(each.created + each.updated + each.deleted for each in self.channels)
+
+    def add(self, cycle: BridgeResult) -> None:
+        """Sum up the writes of another cycle; state and reason are those of the last one."""
+        self.cycles += 1
+        self.seconds += cycle.seconds
+        self.state, self.reason = cycle.state, cycle.reason
+        known = {channel.name: channel for channel in self.channels}
+        for channel in cycle.channels:
+            sums = known.get(channel.name)
+            if sums is None:
+                self.channels.append(replace(channel))
+                continue
+            for name in ("created", "updated", "deleted", "conflicts", "failed", "requests"):
+                setattr(sums, name, getattr(sums, name) + getattr(channel, name))
+            sums.unchanged = max(0, channel.unchanged - sums.created - sums.updated)
 
     def worsen(self, state: State, reason: str) -> None:
         """Take on a worse state, and why."""

@@ -49,6 +49,11 @@ class Tally:
     deleted: int = 0
     failed: int = 0
 
+    @property
+    def written(self) -> int:
+        """How many were carried out."""
+        return self.created + self.updated + self.deleted
+
     def count(self, operation: Operation) -> None:
         """One more write that was carried out."""
         if operation is Operation.CREATE:

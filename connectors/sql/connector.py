@@ -59,16 +59,10 @@ class SqlConnector:
 
     @property
     def fidelity(self) -> Fidelity:
-        """What the table carries.
-
-        While the database does not answer this is what the mapping alone tells: without the
-        lengths of its columns, which writing keeps to all the same. Raises ``ConfigError``.
-        """
-        try:
-            return self._opened().fidelity
-        except ConnectorError:
-            translator = self._translator
-            return fidelity_of(self._mapping, translator.clock, translator.tables, {})
+        """What the table carries. Raises ``ConfigError``, and ``ConnectorError`` while the
+        database does not answer: the mapping alone does not tell it, and what it told would look
+        like another configuration."""
+        return self._opened().fidelity
 
     def observe(
         self, since: str | None, window: Window, known: Mapping[Key, Version | None]
