@@ -13,7 +13,7 @@ from syncd.core.channel import Policy
 from syncd.core.continuing import spans_of
 from syncd.core.owe import SINGLY
 from syncd.core.packed import Packed
-from syncd.core.paths import Path, path_text
+from syncd.core.paths import Path
 from syncd.core.recurrence import last_end, starts_utc
 from syncd.core.safety import (
     Census,
@@ -42,8 +42,8 @@ from syncd.core.state import (
 )
 from syncd.drawn import CHUNK, Draw
 from syncd.isolating import InHand
+from syncd.shown import operation, shown_write
 from syncd.store import HoldState, LoggedWrite, Store
-from syncd.wording import brief
 from syncd.write import ASIDE_FOR
 
 MINUTE = timedelta(minutes=1)
@@ -160,7 +160,7 @@ def census(
     begun = store.begun(bridge)
     again = [write for id, write in draw.writes if _place(id, write) in begun]
     for write in again:
-        if _operation(write) in _ENDINGS:
+        if operation(write) in _ENDINGS:
             deleted[write.channel] = max(0, deleted[write.channel] - 1)
     written = max(0, written - len(again))
     retimed = {name.removeprefix(prefix): n for name, n in store.retimed(bridge).items()}
@@ -198,7 +198,7 @@ def hold(store: Store, bridge: str, draw: Draw, dangers: Sequence[Danger], now: 
     """Stop the bridge: show exactly these writes to a person. Returns the reason."""
     reason = "; ".join(f"{d.channel or bridge}: {d.reason}" for d in dangers)
     plans = (plan for part in draw.parts() for plan in part)
-    shown = [shown_write(plan.id, write) for plan in plans for write in plan.writes]
+    shown = [shown_write(plan.id, write, plan.agreement) for plan in plans for write in plan.writes]
     digest = digest_of(entry["write"] for entry in shown)
     for known in store.holds(HoldState.OPEN):
         if known.scope == bridge:
@@ -234,7 +234,7 @@ def log_begun(
             LoggedWrite(
                 now,
                 f"{bridge}/{write.channel}",
-                _operation(write),
+                operation(write),
                 id,
                 fingerprint(id, write) in approved,
             )
@@ -363,29 +363,6 @@ def _count_moves(case: Case, moved: Counter[str]) -> None:
         contents = [intent.write.content for intent in case.intents]
         if not any(each is not None and each.when == copy.reads.when for each in contents):
             moved[place[0]] += 1
-
-
-def _operation(write: Write) -> str:
-    if write.operation is Operation.UPDATE and is_ending(write):
-        return "cancel"
-    if write.operation is Operation.DELETE and not is_ending(write):
-        return "replace"
-    return write.operation.value
-
-
-def shown_write(id: AppointmentId, write: Write) -> dict[str, str]:
-    """How a held or approved write is told. ``shown``: what people know it by."""
-    content = write.content or (write.base.reads if write.base is not None else None)
-    return {
-        "write": fingerprint(id, write),
-        "appointment": id,
-        "channel": write.channel,
-        "slot": write.slot,
-        "operation": _operation(write),
-        "paths": ", ".join(path_text(path) for path in write.paths),
-        "reason": write.reason,
-        "shown": brief(content) if content is not None else "",
-    }
 
 
 def digest_of(names: Iterable[str]) -> str:

@@ -19,7 +19,8 @@ from syncd.core.takeback import Entry, Takeback, take_back, takes_effect
 from syncd.drawn import Draw
 from syncd.isolating import InHand
 from syncd.remembered import remembered_policy
-from syncd.settling import census, digest_of, draw_up, shown_write
+from syncd.settling import census, digest_of, draw_up
+from syncd.shown import shown_write
 from syncd.store import Approval, HistoryEntry, HoldState, Store
 
 PENDING = "pending"

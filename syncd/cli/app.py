@@ -122,7 +122,7 @@ def plan(
     with _at_work(settings) as deployment:
         found = deployment.plans(bridge)
         waiting = list(inbox.items(deployment.store))
-    plans(found, waiting, json, limit=None if every else limit)
+    plans(found, waiting, settings.daemon.time_zone, json, limit=None if every else limit)
     raise typer.Exit(plan_exit(found.values()))
 
 
@@ -167,9 +167,10 @@ def approve(
     json: Json = False,
 ) -> None:
     """Allow exactly the writes that a hold shows."""
-    with open_store(read_settings(config)) as store:
+    settings = read_settings(config)
+    with open_store(settings) as store:
         if hold is None:
-            show.holds(store, json)
+            show.holds(store, settings.daemon.time_zone, json)
             return
         count = inbox.approve(store, hold, now_utc(), me())
     console.said({"approved": hold, "writes": count}, f"{count} writes are approved", json)

@@ -9,12 +9,13 @@ from syncd.cli.console import line, print_json, rows
 from syncd.cli.history import decided, event_json, who
 from syncd.cli.tables import Column
 from syncd.cli.times import local
+from syncd.cli.writes import print_zone
 from syncd.core.paths import path_text
 from syncd.core.state import Setter, Span
 from syncd.explain import NOT_CARRIED, SAME, Explanation, FieldStory, Presence, Standing
 from syncd.history import event_of
 from syncd.store import HistoryEntry
-from syncd.wording import value_text
+from syncd.wording import told_text, value_text
 
 _LONG_AGO = datetime(1971, 1, 1).astimezone()
 """A change before this is one of which only the end of its span is known."""
@@ -26,10 +27,11 @@ def explanation(found: Explanation, zone: str, json: bool) -> None:
         print_json(_told(found))
         return
     line((found.id, "bold"), f"  {found.appointment.title}")
+    print_zone(zone)
     born = f", born in {found.born}" if found.born else ""
     line(f"  {found.bridge}: {found.state}{born}")
     for entry in found.life:
-        line(f"  {local(entry.at, zone)}  {_record(entry)}")
+        line(f"  {local(entry.at, zone)}  {_record(entry, zone)}")
     for story in found.fields:
         _field(story, zone)
     if found.channels:
@@ -40,14 +42,14 @@ def explanation(found: Explanation, zone: str, json: bool) -> None:
 
 def _field(story: FieldStory, zone: str) -> None:
     line("")
-    line((path_text(story.path), "bold"), f": {value_text(story.value) or '(nothing)'}")
+    line((path_text(story.path), "bold"), f": {told_text(story.value, zone) or '(nothing)'}")
     if story.setter is not None:
         line(f"  set by {_setter(story.setter, zone)}")
     if story.question is not None:
         line(("  waits for a person", "yellow"), f" ({story.question.rule}): syncd conflicts")
     for entry in story.records:
-        line(f"  {local(entry.at, zone)}  {_record(entry)}")
-    for state, channels in _standings(story.copies).items():
+        line(f"  {local(entry.at, zone)}  {_record(entry, zone)}")
+    for state, channels in _standings(story.copies, zone).items():
         line(f"  {', '.join(channels)}: {state}")
 
 
@@ -65,15 +67,16 @@ def _span(span: Span, zone: str) -> str:
     return f"at {latest}" if earliest == latest else f"between {earliest} and {latest}"
 
 
-def _record(entry: HistoryEntry) -> str:
-    return f"{entry.record.kind.value} [{entry.cycle}] {decided(entry.record)}".rstrip()
+def _record(entry: HistoryEntry, zone: str) -> str:
+    told = decided(entry.record, zone, own=True)
+    return f"{entry.record.kind.value} [{entry.cycle}] {told}".rstrip()
 
 
-def _standings(copies: Sequence[Standing]) -> dict[str, list[str]]:
+def _standings(copies: Sequence[Standing], zone: str) -> dict[str, list[str]]:
     """In which channels the copies stand how; what they read where it is not what is agreed."""
     found: dict[str, list[str]] = {}
     for copy in copies:
-        reads = value_text(copy.reads)
+        reads = told_text(copy.reads, zone)
         state = copy.state if copy.state in (SAME, NOT_CARRIED) else f"{copy.state}: {reads}"
         name = f"{copy.channel} ({copy.slot})" if copy.slot else copy.channel
         found.setdefault(state, []).append(name)

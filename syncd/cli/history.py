@@ -9,7 +9,7 @@ from syncd.cli.times import local
 from syncd.core.paths import path_text
 from syncd.core.state import PERSON, Record
 from syncd.history import Event
-from syncd.wording import value_text
+from syncd.wording import change_texts, told_text, value_text
 
 _COLOURS = {
     "conflict": "yellow",
@@ -22,12 +22,15 @@ _COLOURS = {
 
 
 def history(found: Sequence[Event], titles: Mapping[str, str], zone: str, json: bool) -> None:
-    """Decisions and writes; ``titles`` by appointment, times on the clock of ``zone``."""
+    """Decisions and writes; ``titles`` by appointment. All times, also those of values, are on
+    the clock of ``zone``: what is read line by line is not to be converted in the head."""
     if json:
         print_json({"history": [event_json(event) for event in found]})
         return
     if not found:
         line("nothing is on record")
+        return
+    line((f"times in {zone}", "dim"))
     for event in found:
         title = titles.get(event.appointment, "")
         line(
@@ -36,7 +39,7 @@ def history(found: Sequence[Event], titles: Mapping[str, str], zone: str, json: 
             f"  {event.appointment}  {title}".rstrip(),
             (f"  [{event.cycle}]" if event.cycle else "", "dim"),
         )
-        line(f"  {_what(event)}")
+        line(f"  {_what(event, zone)}")
 
 
 def event_json(event: Event) -> dict[str, object]:
@@ -68,12 +71,13 @@ def who(name: str) -> str:
     return f"administrator {name.removeprefix(PERSON)}" if name.startswith(PERSON) else name
 
 
-def decided(record: Record) -> str:
-    """What a record says, in words."""
-    values = ", ".join(f"{who(name)}: {_quoted(value_text(v))}" for name, v in record.claims)
+def decided(record: Record, zone: str, *, own: bool) -> str:
+    """What a record says, in words; times as :func:`syncd.wording.when_text` has them."""
+    claims = ((who(name), told_text(value, zone, own=own)) for name, value in record.claims)
+    values = ", ".join(f"{name}: {_quoted(value)}" for name, value in claims)
     parts = []
     if record.value != record.before or record.kind == "conflict":
-        before, after = value_text(record.before), value_text(record.value)
+        before, after = change_texts(record.before, record.value, zone, own=own)
         parts.append(f"{_quoted(before)} -> {_quoted(after)}")
     if record.winner:
         parts.append(f"by {who(record.winner)}")
@@ -86,11 +90,11 @@ def decided(record: Record) -> str:
     return "; ".join(parts)
 
 
-def _what(event: Event) -> str:
+def _what(event: Event, zone: str) -> str:
     if event.record is None:
         return f"in {event.channel}" + (" (approved)" if event.approved else "")
     field = path_text(event.record.path)
-    told = decided(event.record)
+    told = decided(event.record, zone, own=False)
     return f"{field}: {told}" if field else told
 
 

@@ -84,4 +84,5 @@ def undo(
     with open_store(settings) as store:
         id = naming.find(store, appointment, zone).id if appointment is not None else None
         wish = Wish(appointment=id, cycle=cycle, since=start, bridge=bridge, channel=channel)
-        ask(store, propose(settings, store, wish, now, me()), yes=yes, dry_run=dry_run, json=json)
+        proposal = propose(settings, store, wish, now, me())
+        ask(store, proposal, zone, yes=yes, dry_run=dry_run, json=json)

@@ -7,15 +7,17 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from syncd.cli.console import line, print_json, rows
+from syncd.cli.history import who
 from syncd.cli.show import MOST_LINES, item_json
 from syncd.cli.tables import Column, numbers
+from syncd.cli.writes import print_write, print_zone
 from syncd.core.paths import path_text
 from syncd.core.safety import is_ending
 from syncd.core.state import Operation
 from syncd.inbox import NEW, Item, ItemKind
 from syncd.plans import Plans
 from syncd.results import Exit
-from syncd.wording import brief
+from syncd.shown import Shown, details, in_order
 
 _COUNTS = ("link", "create", "update", "delete", "doubtful", "reread")
 _WORDS = ("linked", "created", "changed", "removed", "doubtful")
@@ -31,22 +33,23 @@ _WHERE = {
 def plans(
     found: Mapping[str, Plans],
     waiting: Sequence[Item],
+    zone: str,
     json: bool,
     *,
     limit: int | None = MOST_LINES,
 ) -> None:
-    """What the next cycle would do. ``waiting``: the inbox. ``limit``: of the writes and the
-    doubtful ones that are listed; ``None`` for all."""
+    """What the next cycle would do. ``waiting``: the inbox; ``zone``: on whose clock. ``limit``:
+    of the writes and the doubtful ones that are listed; ``None`` for all."""
     doubts = {
         name: [i for i in waiting if i.kind is ItemKind.DOUBT and i.bridge == name]
         for name in found
     }
     if json:
-        told = {name: _told(each, doubts[name]) for name, each in found.items()}
+        told = {name: _told(each, doubts[name], zone) for name, each in found.items()}
         print_json({"bridges": told})
         return
     for name, each in found.items():
-        _print(name, each, doubts[name], limit)
+        _print(name, each, doubts[name], zone, limit)
 
 
 def plan_exit(found: Iterable[Plans]) -> Exit:
@@ -60,11 +63,11 @@ def plan_exit(found: Iterable[Plans]) -> Exit:
     return Exit.CONFLICTS if waiting else Exit.CONVERGED
 
 
-def _told(each: Plans, doubts: Sequence[Item]) -> dict[str, object]:
+def _told(each: Plans, doubts: Sequence[Item], zone: str) -> dict[str, object]:
     return {
         "summary": _summary(each),
         "channels": _counts(each),
-        "writes": _writes(each),
+        "writes": _writes(each, zone),
         "doubts": [item_json(item) for item in doubts],
         "dangers": list(each.dangers),
         "failed": each.failed,
@@ -74,7 +77,7 @@ def _told(each: Plans, doubts: Sequence[Item]) -> dict[str, object]:
     }
 
 
-def _print(name: str, each: Plans, doubts: Sequence[Item], limit: int | None) -> None:
+def _print(name: str, each: Plans, doubts: Sequence[Item], zone: str, limit: int | None) -> None:
     line((f"{name}: ", "bold"), sentence(each))
     counts = _counts(each)
     columns = [Column("channel"), *numbers(*_WORDS)]
@@ -87,9 +90,11 @@ def _print(name: str, each: Plans, doubts: Sequence[Item], limit: int | None) ->
     for item in doubts[:limit]:
         _print_doubt(item)
     _print_more(len(doubts), limit)
-    writes = _writes(each)
+    writes = _writes(each, zone)
+    if writes:
+        print_zone(zone)
     for write in writes[:limit]:
-        _print_write(write)
+        print_write(write, zone, why=_why(write))
     _print_more(len(writes), limit)
     if not writes:
         line(f"{name}: nothing to write")
@@ -155,13 +160,9 @@ def _print_doubt(item: Item) -> None:
             line(f"  may be: {shown}")
 
 
-def _print_write(write: Mapping[str, str]) -> None:
-    changed = f" ({write['paths']})" if write["paths"] else ""
-    slot = f"@{write['slot']}" if write["slot"] else ""
-    line(
-        f"{write['channel']}: {write['operation']} {write['shown']}{changed}: {write['reason']}"
-        f" [{write['appointment']}{slot}]"
-    )
+def _why(write: Shown) -> str:
+    cause = write["cause"]
+    return f"{write['reason']}, from {who(cause['channel'])}" if cause else str(write["reason"])
 
 
 def _print_more(count: int, limit: int | None) -> None:
@@ -182,19 +183,18 @@ def _counts(each: Plans) -> dict[str, dict[str, int]]:
     return {name: {key: found[key] for key in _COUNTS} for name, found in sorted(counts.items())}
 
 
-def _writes(each: Plans) -> list[dict[str, str]]:
-    found = []
-    for plan, write in each.writes:
-        content = write.content or (write.base.reads if write.base is not None else None)
-        found.append(
-            {
-                "appointment": plan.id,
-                "channel": write.channel,
-                "slot": write.slot,
-                "operation": write.operation.value,
-                "paths": ", ".join(path_text(path) for path in write.paths),
-                "reason": write.reason,
-                "shown": brief(content) if content is not None else "",
-            }
-        )
-    return found
+def _writes(each: Plans, zone: str) -> list[Shown]:
+    """All writes, by channel and then by the time of the appointment."""
+    found = [
+        {
+            "appointment": plan.id,
+            "channel": write.channel,
+            "slot": write.slot,
+            "operation": write.operation.value,
+            "paths": ", ".join(path_text(path) for path in write.paths),
+            "reason": write.reason,
+            **details(write, plan.agreement),
+        }
+        for plan, write in each.writes
+    ]
+    return in_order(found, zone)

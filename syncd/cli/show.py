@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime, timedelta
 
 from syncd.cli.console import line, print_json, rows
 from syncd.cli.tables import Column, numbers
+from syncd.cli.writes import cause_lines, causes_json, print_write, print_zone
 from syncd.inbox import NEW, Item, ItemKind, hold_id
 from syncd.results import BridgeResult, ChannelResult, State
-from syncd.store import HoldState, Store
+from syncd.shown import in_order
+from syncd.store import Hold, HoldState, Store
 
 MOST_LINES = 200
 
@@ -86,32 +88,30 @@ def item_json(item: Item) -> dict[str, object]:
     return told
 
 
-def holds(store: Store, json: bool) -> None:
+def holds(store: Store, zone: str, json: bool) -> None:
     """The open holds with exactly the writes that approving them allows."""
-    found = holds_json(store)
     if json:
-        print_json({"holds": found})
+        print_json({"holds": holds_json(store)})
         return
+    found = open_holds(store)
     if not found:
         line("nothing is held")
     for hold in found:
-        line((str(hold["id"]), "red"), f" {hold['scope']}: {hold['reason']}")
-        writes: Sequence[Mapping[str, str]] = hold["writes"]  # type: ignore[assignment]  # as below
-        for write in writes[:MOST_LINES]:
-            line(f"  {held_write(write)}")
-        if len(writes) > MOST_LINES:
-            line(f"  … and {len(writes) - MOST_LINES} more (--json shows all)")
-        line(f"  to allow exactly these {len(writes)}: syncd approve {hold['id']}")
+        name = hold_id(hold.id, hold.digest)
+        line((name, "red"), f" {hold.scope}: {hold.reason}")
+        for told in cause_lines(hold.writes, zone):
+            line(told)
+        print_zone(zone)
+        for write in in_order(hold.writes, zone)[:MOST_LINES]:
+            print_write(write, zone, indent="  ")
+        if len(hold.writes) > MOST_LINES:
+            line(f"  … and {len(hold.writes) - MOST_LINES} more (--json shows all)")
+        line(f"  to allow exactly these {len(hold.writes)}: syncd approve {name}")
 
 
-def held_write(write: Mapping[str, str]) -> str:
-    """One write as people know it: channel, operation, time, title and place, what changes."""
-    slot = f"@{write['slot']}" if write["slot"] else ""
-    name = f"{write['appointment']}{slot}"
-    changed = f" ({write['paths']})" if write["paths"] else ""
-    shown = write.get("shown", "")
-    told = f"{write['channel']}: {write['operation']} {shown or name}{changed}"
-    return f"{told} [{name}]" if shown else told
+def open_holds(store: Store) -> list[Hold]:
+    """The open holds, by bridge."""
+    return sorted(store.holds(HoldState.OPEN), key=lambda hold: (hold.scope, hold.id))
 
 
 def holds_json(store: Store) -> list[dict[str, object]]:
@@ -122,9 +122,10 @@ def holds_json(store: Store) -> list[dict[str, object]]:
             "scope": hold.scope,
             "reason": hold.reason,
             "since": hold.at.isoformat(timespec="seconds"),
+            "causes": causes_json(hold),
             "writes": [dict(write) for write in hold.writes],
         }
-        for hold in store.holds(HoldState.OPEN)
+        for hold in open_holds(store)
     ]
 
 

@@ -11,23 +11,27 @@ import typer
 from syncd.cli.console import line, print_json, rows
 from syncd.cli.show import MOST_LINES
 from syncd.cli.tables import Column, numbers
+from syncd.cli.writes import print_zone
 from syncd.core.paths import path_text
 from syncd.core.state import Write
 from syncd.errors import ConfigError
 from syncd.store import Store
 from syncd.undo import Proposal, Taken, carry_out
-from syncd.wording import value_text
+from syncd.wording import change_texts, told_text, value_text
 
 _COUNTS = ("create", "update", "delete")
 
 
-def undo(store: Store, proposal: Proposal, *, yes: bool, dry_run: bool, json: bool) -> None:
-    """Show what would be taken back; carry it out if that is wanted."""
+def undo(
+    store: Store, proposal: Proposal, zone: str, *, yes: bool, dry_run: bool, json: bool
+) -> None:
+    """Show what would be taken back, times on the clock of ``zone``; carry it out if that is
+    wanted."""
     asks = not (yes or dry_run or not proposal.taken)
     if asks and (json or not sys.stdin.isatty()):
         raise ConfigError("nobody can be asked here", key="undo", hint="add --yes or --dry-run")
     if not json:
-        _print(proposal)
+        _print(proposal, zone)
     wanted = yes or (asks and typer.confirm("Take this back?", default=False))
     done = wanted and not dry_run and bool(proposal.taken)
     if done:
@@ -111,14 +115,15 @@ def _channels(proposal: Proposal) -> Mapping[str, Mapping[str, int]]:
     return {name: {key: found[key] for key in _COUNTS} for name, found in sorted(counts.items())}
 
 
-def _print(proposal: Proposal) -> None:
+def _print(proposal: Proposal, zone: str) -> None:
     if not proposal.taken and not proposal.untouched:
         line("nothing is to be taken back")
         return
+    print_zone(zone)
     lines = 0
     for taken in proposal.taken:
         if lines < MOST_LINES:
-            lines += _print_taken(taken)
+            lines += _print_taken(taken, zone)
     if lines >= MOST_LINES:
         line(f"… of {len(proposal.taken)} in all (--json shows all)")
     for left in proposal.untouched[:MOST_LINES]:
@@ -140,7 +145,7 @@ def _print(proposal: Proposal) -> None:
         line(("but: ", "red"), warning)
 
 
-def _print_taken(taken: Taken) -> int:
+def _print_taken(taken: Taken, zone: str) -> int:
     """One appointment and its values; returns the number of lines."""
     line((taken.id, "bold"), f"  {taken.appointment.title}")
     if taken.order.delete:
@@ -150,15 +155,16 @@ def _print_taken(taken: Taken) -> int:
     elif taken.order.restore:
         line("  takes place again, wherever it was deleted")
     for change in taken.takeback.changes:
+        now, back = change_texts(change.now, change.back, zone)
         line(
-            f"  {path_text(change.path)}: {_quoted(value_text(change.now))} -> ",
-            (_quoted(value_text(change.back)), "green"),
+            f"  {path_text(change.path)}: {_quoted(now)} -> ",
+            (_quoted(back), "green"),
             f"  (was set by {change.by})" if change.by else "",
         )
     for left in taken.takeback.left:
         line(
             ("  left: ", "yellow"),
-            f"{path_text(left.path)} stays {_quoted(value_text(left.now))}: {left.reason}"
+            f"{path_text(left.path)} stays {_quoted(told_text(left.now, zone))}: {left.reason}"
             + (f" by {left.by}" if left.by else ""),
         )
     return 1 + len(taken.takeback.changes) + len(taken.takeback.left)

@@ -26,11 +26,14 @@ FAILING = timedelta(minutes=1)
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """A bridge, or the installation, that stopped itself."""
+    """A bridge, or the installation, that stopped itself. ``sources``: the channels in which the
+    edits and deletions were made, ``since``: when the first of them was seen."""
 
     scope: str
     writes: int
     reason: str
+    sources: tuple[str, ...] = ()
+    since: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,13 +74,15 @@ class Facts:
 class Entry:
     """One line of an alert. What ``count`` counts (of ``total``) depends on the topic.
 
-    ``stage``: one of several kinds of a topic, or how bad it is; a new one is news.
+    ``source``: the channels where it was done. ``stage``: one of several kinds of a topic, or how
+    bad it is; a new one is news.
     """
 
     subject: str
     count: int = 1
     total: int = 0
     note: str = ""
+    source: str = ""
     stage: str = ""
     at: datetime | None = None
 
@@ -114,7 +119,7 @@ def alerts(facts: Facts, silent_after: timedelta) -> list[Alert]:
     """Everything that is wrong, worst first within a topic; nothing if all is well."""
     found = {
         Topic.STATE: _state(facts),
-        Topic.HOLDS: (Entry(subject=h.scope, count=h.writes, note=h.reason) for h in facts.holds),
+        Topic.HOLDS: _holds(facts),
         Topic.SIGN_IN: (Entry(subject=system) for system in facts.refused),
         Topic.SILENT: _silent(facts, silent_after),
         Topic.TOKENS: _tokens(facts),
@@ -128,6 +133,17 @@ def alerts(facts: Facts, silent_after: timedelta) -> list[Alert]:
         if topic in sayable
     }
     return [Alert(topic, each) for topic, each in entries.items() if each]
+
+
+def _holds(facts: Facts) -> Iterator[Entry]:
+    for each in facts.holds:
+        yield Entry(
+            subject=each.scope,
+            count=each.writes,
+            note=each.reason,
+            source=", ".join(each.sources),
+            at=each.since,
+        )
 
 
 def _counted(counts: Mapping[str, int]) -> Iterator[Entry]:

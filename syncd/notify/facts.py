@@ -14,9 +14,14 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from syncd.breakers import CIRCUIT, decode
 from syncd.config import BridgeSettings, Settings
+from syncd.core.state import PERSON
 from syncd.notify.alerts import Facts, Held, Silent
 from syncd.schedule import Fault
-from syncd.store import ChannelState, HoldState, Store
+from syncd.shown import causes
+from syncd.store import ChannelState, Hold, HoldState, Store
+
+MOST_SOURCES = 3
+"""So many channels are named as those where it was done: those where most was."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,7 +95,7 @@ def gather(
         return Facts(now=now, readable=False, failing=failing, fault=fault, free=free)
     return Facts(
         now=now,
-        holds=tuple(Held(each.scope, len(each.writes), each.reason) for each in holds),
+        holds=tuple(map(_held, holds)),
         refused=closed_to_us,
         waiting=waiting,
         aside=aside,
@@ -101,6 +106,17 @@ def gather(
         fault=seen.fault,
         free=free,
     )
+
+
+def _held(hold: Hold) -> Held:
+    """What a person did is named by "administrator": who it was, the record tells."""
+    found = causes(hold.writes)
+    names = ["administrator" if c.channel.startswith(PERSON) else c.channel for c in found]
+    since = min((each.since for each in found), default=None)
+    names = list(dict.fromkeys(names))
+    if len(names) > MOST_SOURCES:
+        names[MOST_SOURCES:] = ["…"]
+    return Held(hold.scope, len(hold.writes), hold.reason, tuple(names), since)
 
 
 def free_space(settings: Settings) -> Callable[[], int | None]:

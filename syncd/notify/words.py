@@ -38,18 +38,24 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """How a language says one topic. ``lines``: by stage; ``remedy``: what to do."""
+    """How a language says one topic. ``lines``: by stage; ``remedy``: what to do; ``source``:
+    where it was done and since when."""
 
     title: str
     over: str
     lines: Mapping[str, str]
     remedy: str
+    source: str = ""
 
 
 def alarm(alert: Alert, language: Language, installation: str, zone: str) -> Message:
     """Something is wrong. Times are shown in ``zone``."""
     words = _WORDS[language][alert.topic]
-    lines = [_line(words, entry, zone) for entry in alert.entries[:MOST_LINES]]
+    lines: list[str] = []
+    for entry in alert.entries[:MOST_LINES]:
+        lines.append(_line(words.lines[entry.stage], entry, zone))
+        if entry.source:
+            lines.append(f"  {_line(words.source, entry, zone)}")
     if len(alert.entries) > MOST_LINES:
         lines.append(_MORE[language].format(count=len(alert.entries) - MOST_LINES))
     return Message(_title(installation, words.title), "\n".join([*lines, words.remedy]))
@@ -70,13 +76,13 @@ def _title(installation: str, title: str) -> str:
     return f"syncd ({installation}): {title}"
 
 
-def _line(words: Words, entry: Entry, zone: str) -> str:
-    form = words.lines[entry.stage]
+def _line(form: str, entry: Entry, zone: str) -> str:
     text = form.format(
         subject=entry.subject,
         count=entry.count,
         total=entry.total,
         note=entry.note,
+        source=entry.source,
         at=_local(entry.at, zone),
     )
     text = _ADDRESS.sub("@…", " ".join(text.split()))
@@ -102,6 +108,7 @@ _EN = {
         "nothing is held any longer",
         {"": "{subject}: {count} writes wait: {note}"},
         "Look at them and allow them: syncd approve",
+        "done in {source}, seen since {at}",
     ),
     Topic.SIGN_IN: Words(
         "a sign-in is refused",
@@ -155,6 +162,7 @@ _ZH = {
         "已没有待批准的写入",
         {"": "{subject}：{count} 项写入等待批准：{note}"},
         "查看并批准：syncd approve",
+        "更改来自 {source}，自 {at} 起",
     ),
     Topic.SIGN_IN: Words(
         "有系统拒绝登录",

@@ -39,7 +39,7 @@ class HoldState(StrEnum):
 class Hold:
     """A bridge or the installation (``scope``) that stopped itself.
 
-    ``digest`` identifies exactly the ``writes`` that are shown, each a table of short texts
+    ``digest`` identifies exactly the ``writes`` that are shown, each a table that JSON can hold
     (channel, operation, appointment).
     """
 
@@ -48,7 +48,7 @@ class Hold:
     reason: str
     at: datetime
     digest: str
-    writes: tuple[Mapping[str, str], ...]
+    writes: tuple[Mapping[str, Any], ...]
     state: HoldState = HoldState.OPEN
     approved_by: str = ""
     approved_at: datetime | None = None
@@ -61,7 +61,7 @@ class Approval:
     scope: str
     reason: str
     digest: str
-    writes: tuple[Mapping[str, str], ...]
+    writes: tuple[Mapping[str, Any], ...]
     by: str
     at: datetime
 
@@ -88,7 +88,7 @@ class Holds:
         reason: str,
         at: datetime,
         digest: str,
-        writes: Sequence[Mapping[str, str]],
+        writes: Sequence[Mapping[str, Any]],
     ) -> Hold:
         """Hold ``scope``. The open hold of the same writes stays; one of others is replaced."""
         with self._database.write() as connection:
