@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from rich.text import Text
 
-from syncd.checking import Checked
+from syncd.checking import Checked, own_clock_is_off
 from syncd.cli.console import line, print_json, rows
 from syncd.cli.tables import Column
 from syncd.config import Settings
@@ -36,6 +36,10 @@ def health(settings: Settings, found: Sequence[Checked], *, everything: bool, js
     ]
     whole = everything or len(found) <= FEW
     rows(columns, [_cells(each) for each in found if whole or not each.is_right])
+    if own_clock_is_off(found):
+        line(
+            ("the clock of this machine is wrong: ", "red"), "several systems differ from it alike"
+        )
     line(
         f"{len(found) - wrong:,} ok, ",
         (f"{wrong:,} wrong", "red" if wrong else "green"),
@@ -54,7 +58,7 @@ def _told(each: Checked) -> dict[str, object]:
         "account": health.account,
         "can_write": health.can_write,
         "clock": health.skew,
-        "detail": health.detail,
+        "detail": each.detail,
     }
 
 
@@ -69,7 +73,7 @@ def _cells(each: Checked) -> list[str | Text]:
         health.account,
         Text("yes" if health.can_write else "no", "red" if _lacks_rights(each) else ""),
         Text(clock, "red" if each.clock_is_off else ""),
-        health.detail,
+        each.detail,
     ]
 
 
