@@ -162,7 +162,7 @@ _ZH = {
         "已没有待批准的写入",
         {"": "{subject}：{count} 项写入等待批准：{note}"},
         "查看并批准：syncd approve",
-        "更改来自 {source}，自 {at} 起",
+        "自 {at} 起，更改来自 {source}",
     ),
     Topic.SIGN_IN: Words(
         "有系统拒绝登录",

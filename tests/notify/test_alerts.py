@@ -221,6 +221,23 @@ def test_every_topic_can_be_said(topic: Topic, language: Language) -> None:
     assert trial(language, "ab12cd34").title.startswith("syncd (ab12cd34)")
 
 
+@pytest.mark.parametrize(
+    ("language", "told"),
+    [
+        (Language.EN, "  done in alice, 王芳@…, seen since 2026-11-22 10:00 (Asia/Shanghai)"),
+        (Language.ZH, "  自 2026-11-22 10:00 (Asia/Shanghai) 起，更改来自 alice, 王芳@…"),
+    ],
+)
+def test_a_hold_tells_where_it_was_done(language: Language, told: str) -> None:
+    """Not only where would be written to; nobody's address, and nothing where it is not known."""
+    held = Held("sales", 8, "crm: 8 of 20", ("alice", "王芳@例子.公司"), NOW)
+    for each, lines in ((held, [told]), (Held("sales", 8, "crm: 8 of 20"), [])):
+        alert = _found(holds=(each,))[Topic.HOLDS]
+        body = alarm(alert, language, "ab12cd34", "Asia/Shanghai").body.splitlines()
+        assert body[1:-1] == lines
+        assert alert.names == {"sales"}, "where it was done makes it no other trouble"
+
+
 def test_messages_hold_no_addresses_and_stay_short() -> None:
     """Invariant 11: of a channel that is called by an address, only the first part is told."""
     reason = "nextcloud-alice@example.com: 12 of 40 appointments; office-王芳@例子.公司: 3"

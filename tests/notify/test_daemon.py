@@ -121,6 +121,7 @@ def test_a_hold_is_told_once_and_calm_not_at_all(office: TellingOffice) -> None:
             text = vendor.texts[0]
             assert "writing is held" in text
             assert "sales: 8 writes wait: " in text
+            assert "\n  done in crm, seen since 20" in text
             assert "第" not in text
             assert office.run("approve", office.held()).returncode == 0
             assert wait_for(lambda: len(office.desks[0].items()) == 4)
