@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import time
+import traceback
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from datetime import timedelta
@@ -18,12 +19,14 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from syncd import log as logs
 from syncd import metrics, plugins
+from syncd.atwork import Attendance
 from syncd.config import BridgeSettings, Settings, load
 from syncd.deployment import Deployment, now_utc
 from syncd.doorbell import Doorbell
 from syncd.ending import ended_in_time
 from syncd.errors import ConfigError, StateUnavailable
 from syncd.heartbeat import Heartbeat
+from syncd.lasting import Lasting, steady
 from syncd.lock import Busy, StoreLock
 from syncd.notify import Notifier, Seen
 from syncd.pulse import Pulse
@@ -42,6 +45,10 @@ GATHERED = 0.25
 
 TIDY_EVERY = 3600.0
 """Seconds after which what is too old to matter is forgotten."""
+
+CYCLE_FAILED = "a cycle failed; the next one tries again"
+REFUSED = "configuration refused, the old one stays"
+"""What is logged of trouble that lasts."""
 
 Beside = Callable[[Deployment, Pulse], AbstractContextManager[object]]
 """What is open while the deployment of one configuration is at work: the pages that show it."""
@@ -67,6 +74,8 @@ class Daemon:
         self._manager = Systemd(os.environ)
         self._bell = Doorbell(self._wake.set)
         self._heart = Heartbeat(self._pulse, self._manager, time.monotonic)
+        self._attendance = Attendance(now_utc())
+        self._lasting = Lasting(now_utc)
 
     def run(self) -> None:
         """Poll every bridge until asked to stop. Raises ``ConfigError`` and
@@ -89,11 +98,11 @@ class Daemon:
         # The doors close last: what is told while requests are waited for is not lost.
         with self._beside(deployment, self._pulse), deployment, told as notifier:
             self._pulse.configured([b.name for b in settings.bridges], settings.systems)
+            self._attendance.configured(settings.file, now_utc())
             self._manager.ready(self._status())
             log.info("started", state="running")
             while not self._stop.is_set():
                 if self._reload or settings.is_outdated(now_utc()):
-                    self._reload = False
                     fresh = self._reloaded(deployment)
                     if fresh is not None:
                         return fresh
@@ -110,9 +119,12 @@ class Daemon:
             bridges = deployment.settings.bridges
             polls = (partial(self._poll, deployment, bridge) for bridge in bridges)
             tidy = partial(self._tidy, deployment)
-            steps: list[Callable[[], object]] = [deployment.hear, *polls, tidy]
+            keep = partial(self._attendance.keep, deployment.store)
+            steps: list[Callable[[], object]] = [keep, deployment.hear, *polls, tidy]
             faults = [self._guarded(step) for step in steps]
             fault = next(filter(None, faults), "")
+        if not fault and self._lasting.are_over(CYCLE_FAILED):
+            log.info("cycles end well again")
         self._manager.status(self._status())
         return fault
 
@@ -125,11 +137,14 @@ class Daemon:
         except Exception as error:  # the one loop: a bug in one bridge must not end the daemon
             if _is_passing(error):
                 reason = str(getattr(error, "orig", error))
-                log.error("a cycle failed; the next one tries again", reason=reason)
+                if self._lasting.is_news(CYCLE_FAILED, steady(reason), ""):
+                    since = self._lasting.since(CYCLE_FAILED, steady(reason))
+                    log.error(CYCLE_FAILED, reason=reason, since=since)
                 self._pulse.unstored(reason)
             else:
                 metrics.cycle_crashed()
-                log.exception("a cycle failed; the next one tries again")
+                if self._lasting.is_news(CYCLE_FAILED, _place(error), ""):
+                    log.exception(CYCLE_FAILED)
             return type(error).__name__
         return ""
 
@@ -184,7 +199,8 @@ class Daemon:
         """The deployment of the configuration as it is written now; ``None`` if it is refused:
         then the old one stays, whole."""
         self._manager.reloading()
-        old = before.settings
+        old, asked = before.settings, self._reload
+        self._reload = False
         try:
             settings = load(self._config, plugins.Plugins())
             if settings.daemon.state != old.daemon.state:
@@ -196,11 +212,15 @@ class Daemon:
             fresh = self._deployed(settings, before.store)
         except ConfigError as error:
             self._log(old)
-            for line in str(error).splitlines():
-                log.error("configuration refused, the old one stays", reason=line)
+            # Once somebody has left, it is tried at every round.
+            if self._lasting.is_news(REFUSED, "", str(error)) or asked:
+                for line in str(error).splitlines():
+                    log.error(REFUSED, reason=line)
             self._pulse.reloaded(refused=str(error))
+            self._attendance.refused(str(error), now_utc())
             self._manager.ready(self._status())
             return None
+        self._lasting.are_over(REFUSED)
         fresh.inherit(before)
         self._guarded(partial(before.leave, fresh))
         for warning in settings.warnings:
@@ -257,6 +277,12 @@ def _is_passing(error: Exception) -> bool:
     if isinstance(error, StateUnavailable):
         return True
     return isinstance(error, SQLAlchemyError) and is_away(error)
+
+
+def _place(error: Exception) -> str:
+    """Where it was raised: what tells one bug from another."""
+    *_, frame = traceback.extract_tb(error.__traceback__)
+    return f"{type(error).__name__} {frame.filename}:{frame.lineno}"
 
 
 def _abandoned() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import time
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -18,6 +19,12 @@ from syncd.store.room import made_for_owner
 _ADVISORY = 0x73796E6364  # "syncd" as a number: the key of the advisory lock
 
 _BUSY = "another syncd is at work on this store"
+
+
+_GLANCES = 10
+_GLANCE = 0.05
+"""So often, and after so many seconds each, a file that somebody has locked is tried: who looks
+whether it is held (:func:`is_held`) has it for a moment."""
 
 
 class Busy(SyncdError):
@@ -39,7 +46,7 @@ class StoreLock:
 
     def __enter__(self) -> Self:
         if self._url.get_backend_name() == "sqlite":
-            self._lock_file(Path(f"{Path(self._url.database or '').resolve()}.lock"))
+            self._lock_file(_file_of(self._url))
         else:
             self._lock_session()
         return self
@@ -82,7 +89,7 @@ class StoreLock:
                 hint="may this user write there?",
             ) from None
         try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _lock(self._file)
         except OSError as error:
             os.close(self._file)
             self._file = None
@@ -109,3 +116,60 @@ class StoreLock:
             connection.invalidate()
             connection.close()
             connection.engine.dispose()
+
+
+def is_held(url: str) -> bool | None:
+    """Whether some syncd is at work on the store at ``url``; ``None`` if that cannot be told.
+    Keeps nobody from beginning."""
+    parsed = parse_url(url)
+    if parsed.get_backend_name() == "sqlite":
+        return _is_locked(_file_of(parsed))
+    engine = make_engine(parsed, poolclass=sa.NullPool)
+    try:
+        with engine.connect() as connection:
+            return connection.execute(sa.text(_HELD), {"key": _ADVISORY}).first() is not None
+    except SQLAlchemyError:
+        return None
+
+
+_HELD = """
+SELECT 1 FROM pg_locks
+WHERE locktype = 'advisory' AND granted AND objsubid = 1
+  AND (classid::bigint << 32 | objid::bigint) = :key
+  AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+"""
+"""How PostgreSQL lists an advisory lock with a key of 64 bits
+(https://www.postgresql.org/docs/current/view-pg-locks.html, read 2026-11)."""
+
+
+def _file_of(url: sa.URL) -> Path:
+    """The file that is locked for a SQLite database, whatever links lead there."""
+    return Path(f"{Path(url.database or '').resolve()}.lock")
+
+
+def _is_locked(path: Path) -> bool | None:
+    try:
+        file = os.open(path, os.O_RDONLY)
+    except FileNotFoundError:
+        return False
+    except OSError:
+        return None
+    try:
+        fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError:
+        return True
+    finally:
+        os.close(file)
+    return False
+
+
+def _lock(file: int) -> None:
+    """Raises ``OSError`` if somebody else holds it."""
+    for _ in range(_GLANCES):
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            time.sleep(_GLANCE)
+        else:
+            return
+    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -6,7 +6,7 @@ import os
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -31,16 +31,18 @@ from syncd.cli.opening import (
     me,
     open_store,
     read_settings,
+    told_errors,
 )
 from syncd.cli.past import explain, history, undo
 from syncd.cli.plan import plan_exit, plans
 from syncd.cli.status import status as show_status
+from syncd.cli.status import status_all_the_same
 from syncd.cli.verify import verified
-from syncd.config import ConfigErrors, LogLevel, Settings, template
+from syncd.config import LogLevel, Settings, template
 from syncd.daemon import Daemon
 from syncd.deployment import Deployment, now_utc
 from syncd.errors import ConfigError, SyncdError
-from syncd.lock import StoreLock
+from syncd.lock import Busy, StoreLock, is_held
 from syncd.notify import try_all
 from syncd.pool import THREADS
 from syncd.results import Exit, exit_code
@@ -154,7 +156,14 @@ def run(config: Config = None, json: Json = False) -> None:
 @app.command()
 def status(config: Config = None, json: Json = False) -> None:
     """The state of every channel: last look, copies, errors, what is set aside, held or broken."""
-    settings = read_settings(config)
+    try:
+        settings = read_settings(config)
+    except ConfigError as error:
+        if not json:  # programs are told that it is wrong, and nothing else
+            told_errors(error)
+            status_all_the_same(config_path(config), now_utc())
+            raise typer.Exit(Exit.CONFIGURATION) from None
+        raise
     with open_store(settings) as store:
         code = show_status(settings, store, now_utc(), json)
     raise typer.Exit(code)
@@ -240,8 +249,8 @@ def verify(
     if not repair:
         with open_store(settings) as store, Deployment(settings, store) as deployment:
             found = verifying.verify(deployment, bridge)
-        raise typer.Exit(verified(found, json))
-    with _at_work(settings) as deployment:
+        raise typer.Exit(verified(found, json, busy=bool(is_held(settings.daemon.state.reveal()))))
+    with _alone(settings) as deployment:
         before = verifying.verify(deployment, bridge)
         verifying.make_due(deployment, before)
         results = deployment.sync(bridge)
@@ -282,12 +291,8 @@ def main() -> None:
     """The entry point. Errors that have a remedy are one line each, with their exit code."""
     try:
         app()
-    except ConfigErrors as errors:
-        for error in errors.errors:
-            console.error(str(error))
-        sys.exit(Exit.CONFIGURATION)
     except ConfigError as error:
-        console.error(str(error))
+        told_errors(error)
         sys.exit(Exit.CONFIGURATION)
     except SyncdError as error:
         console.error(str(error))
@@ -312,6 +317,17 @@ def _at_work(settings: Settings) -> Iterator[Deployment]:
         Deployment(settings, store) as deployment,
     ):
         yield deployment
+
+
+@contextmanager
+def _alone(settings: Settings) -> Iterator[Deployment]:
+    """As :func:`_at_work`, for what a daemon that is at work must be stopped for."""
+    with ExitStack() as stack:
+        try:
+            found = stack.enter_context(_at_work(settings))
+        except Busy as error:
+            raise Busy(f"{error}: stop it first, as by systemctl stop syncd") from None
+        yield found
 
 
 def _set_paused(config: str | None, bridge: str | None, value: str) -> None:

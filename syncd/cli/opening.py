@@ -13,7 +13,7 @@ import typer
 
 from syncd import log, plugins
 from syncd.cli import console
-from syncd.config import LogLevel, Settings, find_config, load
+from syncd.config import ConfigErrors, LogLevel, Settings, find_config, load
 from syncd.errors import ConfigError
 from syncd.store import Store, clearly
 
@@ -39,6 +39,12 @@ def read_settings(config: str | None, *, daemon: bool = False) -> Settings:
     for warning in settings.warnings:
         console.warning(warning)
     return settings
+
+
+def told_errors(error: ConfigError) -> None:
+    """What is wrong with the configuration, or with how a command was called: a line each."""
+    for each in error.errors if isinstance(error, ConfigErrors) else (error,):
+        console.error(str(each))
 
 
 def known_bridge(settings: Settings, name: str | None) -> None:

@@ -1,32 +1,75 @@
-"""What ``syncd status`` prints: the state of every channel, and what needs somebody."""
+"""What ``syncd status`` gathers: the state of every channel, and what needs somebody."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from pathlib import Path
+from typing import Any, Self
 
 from syncd import inbox
+from syncd.atwork import last_at_work
 from syncd.breakers import CIRCUIT, decode
-from syncd.cli.console import line, print_json, rows
-from syncd.cli.show import MOST_LINES, approvals_json, holds_json
-from syncd.cli.tables import Column
-from syncd.config import Settings
+from syncd.cli.console import line, print_json
+from syncd.cli.show import approvals_json, holds_json
+from syncd.cli.status_text import print_changed, print_status
+from syncd.config import Settings, salvage
 from syncd.core.paths import path_text
+from syncd.errors import SyncdError
+from syncd.lock import is_held
 from syncd.results import Exit
-from syncd.store import Kept, Store
+from syncd.store import Kept, Store, clearly
 
 _TELL_BEHIND = timedelta(days=7)
 """So long it is told that the state was found to be older than its systems."""
 
 
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What is configured, as far as it is told of: the state's URL, the time zone, the bridges,
+    the channels (bridge, name, system) and the systems."""
+
+    state: str
+    zone: str
+    bridges: Sequence[str]
+    channels: Sequence[tuple[str, str, str]]
+    systems: Sequence[str]
+
+    @classmethod
+    def configured(cls, settings: Settings) -> Self:
+        """As the configuration says."""
+        bridges = settings.bridges
+        return cls(
+            settings.daemon.state.reveal(),
+            settings.daemon.time_zone,
+            [bridge.name for bridge in bridges],
+            [(b.name, each.name, each.system) for b in bridges for each in b.channels],
+            list(settings.systems),
+        )
+
+    @classmethod
+    def stored(cls, state: str, zone: str, store: Store) -> Self:
+        """As the state has it, where the configuration cannot be read; of which systems the
+        channels are is not kept there."""
+        places = [each.channel.partition("/") for each in store.channel_states()]
+        return cls(
+            state,
+            zone,
+            sorted({bridge for bridge, _, _ in places}),
+            [(bridge, name, "") for bridge, _, name in places],
+            sorted(store.metas(CIRCUIT)),
+        )
+
+
 def status(settings: Settings, store: Store, now: datetime, json: bool) -> Exit:
     """The state of things. Returns the exit code: the worst that is to be seen."""
-    told = _told(settings, store, now)
+    known = Known.configured(settings)
+    told = _told(known, store, now)
     if json:
         print_json(told)
     else:
-        _print(told, now)
+        print_status(told, known.zone, now)
     if (
         told["fault"]
         or told["aside"]
@@ -39,47 +82,66 @@ def status(settings: Settings, store: Store, now: datetime, json: bool) -> Exit:
     return Exit.CONFLICTS if told["conflicts"] else Exit.CONVERGED
 
 
-def _told(settings: Settings, store: Store, now: datetime) -> dict[str, Any]:
+def status_all_the_same(config: Path, now: datetime) -> None:
+    """What is known although the configuration was refused: how the daemon fares that goes on
+    with an older one."""
+    try:
+        found = salvage(config)
+        url = found.state.reveal()
+        with clearly(url), Store.open(url, create=False) as store:
+            stored = Known.stored(url, found.time_zone, store)
+            told = _told(stored, store, now)
+            print_changed(config, told["daemon"], found.time_zone)
+            print_status(told, found.time_zone, now)
+    except SyncdError as error:
+        line(f"how the daemon fares is not known: {error}")
+        line("  systemctl status syncd, and its log, tell whether it goes on with an older one")
+
+
+def _told(known: Known, store: Store, now: datetime) -> dict[str, Any]:
     channels, broken = [], []
     watches = {each.channel: each for each in store.watches()}
     copies = store.stats().copies
-    for bridge in settings.bridges:
-        for channel in bridge.channels:
-            id = f"{bridge.name}/{channel.name}"
-            state = store.channel_state(id)
-            looked = state.looked if state is not None else None
-            channels.append(
-                {
-                    "bridge": bridge.name,
-                    "channel": channel.name,
-                    "system": channel.system,
-                    "copies": copies.get(id, 0),
-                    "looked": looked.isoformat(timespec="seconds") if looked else None,
-                    "failures": state.failures if state else 0,
-                    "error": state.error if state and state.failures else "",
-                    "watch": _watch(watches.get(id), now),
-                }
-            )
-            broken += [
-                {"channel": id, "key": item.key, "reason": item.reason}
-                for item in store.unreadable(id)
-            ]
-    paused = [b.name for b in settings.bridges if store.meta_get(f"paused:{b.name}")]
+    for bridge, name, system in known.channels:
+        id = f"{bridge}/{name}"
+        state = store.channel_state(id)
+        failing = state is not None and state.failures > 0
+        channels.append(
+            {
+                "bridge": bridge,
+                "channel": name,
+                "system": system,
+                "copies": copies.get(id, 0),
+                "looked": _iso(state.looked) if state is not None else None,
+                "failures": state.failures if state else 0,
+                "error": state.error if state is not None and failing else "",
+                "retry_at": _iso(state.retry_at) if state is not None and failing else None,
+                "watch": _watch(watches.get(id), now),
+            }
+        )
+        broken += [
+            {"channel": id, "key": item.key, "reason": item.reason} for item in store.unreadable(id)
+        ]
     return {
         "channels": channels,
-        "systems": _left_alone(settings, store, now),
+        "systems": _left_alone(known, store, now),
         "fault": store.fault(),
-        "behind": _behind(settings, store, now),
+        "behind": _behind(known, store, now),
         "unreadable": broken,
         "waiting": _waiting(store, channels),
-        "owed": _owed(settings, store),
+        "owed": _owed(known, store),
         "aside": _asides(store),
         "holds": holds_json(store),
         "approvals": approvals_json(store, now),
         "conflicts": sum(1 for _ in inbox.items(store)),
         "paused": bool(store.meta_get("writing-stopped")),
-        "paused_bridges": paused,
+        "paused_bridges": [name for name in known.bridges if store.meta_get(f"paused:{name}")],
+        "daemon": _daemon(known, store),
     }
+
+
+def _iso(at: datetime | None) -> str | None:
+    return at.isoformat(timespec="seconds") if at is not None else None
 
 
 def _watch(kept: Kept | None, now: datetime) -> dict[str, str | None] | None:
@@ -89,22 +151,51 @@ def _watch(kept: Kept | None, now: datetime) -> dict[str, str | None] | None:
     open = kept.watch if kept.is_open(now) else None
     return {
         "state": "failing" if kept.failures else "open" if open is not None else "missing",
-        "expires": open.expires.isoformat(timespec="seconds") if open is not None else None,
-        "told": kept.told.isoformat(timespec="seconds") if kept.told else None,
+        "expires": _iso(open.expires) if open is not None else None,
+        "told": _iso(kept.told),
         "error": kept.error,
+        "retry_at": _iso(kept.act_at) if kept.failures else None,
     }
 
 
-def _left_alone(settings: Settings, store: Store, now: datetime) -> list[dict[str, str]]:
+def _left_alone(known: Known, store: Store, now: datetime) -> list[dict[str, Any]]:
     """The systems that are not asked for a while, since they fail or refuse our sign-in."""
     found = []
-    for name in settings.systems:
+    for name in known.systems:
         circuit = decode(store.meta_get(f"{CIRCUIT}{name}"))
         if circuit.until is not None:
-            until = circuit.until.isoformat(timespec="seconds")
-            state = circuit.flow(now).value
-            found.append({"system": name, "state": state, "until": until, "error": circuit.error})
+            found.append(
+                {
+                    "system": name,
+                    "state": circuit.flow(now).value,
+                    "fault": circuit.fault.value,
+                    "until": _iso(circuit.until),
+                    "error": circuit.error,
+                }
+            )
     return found
+
+
+def _owed(known: Known, store: Store) -> list[dict[str, Any]]:
+    """What channels could not be given. A write that a system takes calls all that wait for it,
+    so that they have one next time."""
+    names = {f"{bridge}/{channel}" for bridge, channel, _ in known.channels}
+    debts = [each for each in store.debts() if each.channel in names]
+    soonest: dict[str, datetime] = {}
+    for each in debts:
+        if each.again is not None:
+            soonest[each.system] = min(each.again, soonest.get(each.system, each.again))
+    return [
+        {
+            "channel": each.channel,
+            "system": each.system,
+            "writes": each.writes,
+            "since": _iso(each.since),
+            "next": _iso(soonest.get(each.system)),
+            "reason": each.reason,
+        }
+        for each in debts
+    ]
 
 
 def _waiting(store: Store, channels: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
@@ -118,58 +209,24 @@ def _waiting(store: Store, channels: Sequence[Mapping[str, Any]]) -> list[dict[s
             "channel": each.channel,
             "copies": each.copies,
             "series": each.series,
-            "since": each.since.isoformat(timespec="seconds"),
+            "since": _iso(each.since),
             "unseen": unseen.get(each.channel.partition("/")[0], []),
         }
         for each in store.rows_waiting()
     ]
 
 
-def _owed(settings: Settings, store: Store) -> list[dict[str, Any]]:
-    """What channels could not be given. A write that a system takes calls all that wait for it,
-    so that they have one next time."""
-    names = {
-        f"{bridge.name}/{channel.name}"
-        for bridge in settings.bridges
-        for channel in bridge.channels
-    }
-    debts = [each for each in store.debts() if each.channel in names]
-    soonest: dict[str, datetime] = {}
-    for each in debts:
-        if each.again is not None:
-            soonest[each.system] = min(each.again, soonest.get(each.system, each.again))
-    return [
-        {
-            "channel": each.channel,
-            "system": each.system,
-            "writes": each.writes,
-            "since": each.since.isoformat(timespec="seconds"),
-            "next": _told_at(soonest.get(each.system)),
-            "reason": each.reason,
-        }
-        for each in debts
-    ]
-
-
-def _told_at(at: datetime | None) -> str | None:
-    return at.isoformat(timespec="seconds") if at is not None else None
-
-
-def _behind(settings: Settings, store: Store, now: datetime) -> list[dict[str, Any]]:
+def _behind(known: Known, store: Store, now: datetime) -> list[dict[str, Any]]:
     """The bridges that lately found their state to be an old one."""
-    found = [(bridge.name, store.behind(bridge.name)) for bridge in settings.bridges]
+    found = [(name, store.behind(name)) for name in known.bridges]
     return [
-        {
-            "bridge": name,
-            "at": last.at.isoformat(timespec="seconds"),
-            "appointments": last.appointments,
-        }
+        {"bridge": name, "at": _iso(last.at), "appointments": last.appointments}
         for name, last in found
         if last is not None and now - last.at < _TELL_BEHIND
     ]
 
 
-def _asides(store: Store) -> list[dict[str, str]]:
+def _asides(store: Store) -> list[dict[str, str | None]]:
     return [
         {
             "bridge": each.bridge,
@@ -178,113 +235,23 @@ def _asides(store: Store) -> list[dict[str, str]]:
             "slot": each.slot,
             "field": path_text(each.path),
             "reason": each.reason,
-            "until": each.until.isoformat(timespec="seconds"),
+            "until": _iso(each.until),
         }
         for each in store.asides()
     ]
 
 
-def _print(told: Mapping[str, Any], now: datetime) -> None:
-    columns = [
-        Column("bridge", drop=2),
-        Column("channel"),
-        Column("system", drop=3),
-        Column("copies", right=True),
-        Column("last look"),
-        Column("error", wraps=True),
-    ]
-    cells = [_cells(row, now) for row in told["channels"]]
-    if any(row["watch"] for row in told["channels"]):
-        columns.insert(-1, Column("told", drop=1))
-        for row, shown in zip(told["channels"], cells, strict=True):
-            shown.insert(-1, _ago(row["watch"]["told"], now) if row["watch"] else "")
-    rows(columns, cells)
-    _print_each(
-        "not told of, polled instead: {bridge}/{channel}: {reason}",
-        [
-            {**row, "reason": row["watch"]["error"]}
-            for row in told["channels"]
-            if row["watch"] and row["watch"]["state"] == "failing"
-        ],
-    )
-    if told["fault"]:
-        line(("the state cannot be written: ", "red"), told["fault"])
-        line("  nothing is written anywhere until it can")
-    _print_unseen(told, now)
-    _print_owed(told["owed"], now)
-    for each in told["aside"][:MOST_LINES]:
-        what = f"{each['channel'] or 'every channel'} {each['field']}".rstrip()
-        line(f"set aside: {each['appointment']} in {what}: {each['reason']}")
-        line(f"  until {each['until']}, or: syncd retry {each['appointment']}")
-    for each in told["holds"]:
-        line(("held: ", "red"), f"{each['scope']}: {each['reason']}")
-        line(f"  {len(each['writes'])} writes wait: syncd approve {each['id']}")
-    for each in told["approvals"]:
-        pending = "; not all written yet" if each["pending"] else ""
-        ago = _ago(each["at"], now)
-        line(f"approved by {each['by']} {ago}: {each['scope']}: {each['writes']} writes{pending}")
-        line(f"  they were held since: {each['reason']}")
-    if told["paused"]:
-        line("writing is stopped: syncd resume")
-    for name in told["paused_bridges"]:
-        line(f"{name}: writing is stopped: syncd resume --bridge {name}")
-    if told["conflicts"]:
-        verb = "waits" if told["conflicts"] == 1 else "wait"
-        line(f"{told['conflicts']} {verb} for a person: syncd conflicts")
-
-
-def _print_unseen(told: Mapping[str, Any], now: datetime) -> None:
-    """What is not seen as it is, or was not."""
-    for each in told["systems"]:
-        line(f"left alone: {each['system']} ({each['state']}): {each['error']}")
-        line(f"  until {each['until']}; then one channel tries for all")
-    for each in told["behind"]:
-        line(f"{each['bridge']}: the state was older than the systems {_ago(each['at'], now)}")
-        line(f"  {each['appointments']} appointments were not in it; all was linked anew")
-    _print_each("unreadable: {channel} {key}: {reason}", told["unreadable"])
-    for each in told["waiting"]:
-        many = f"{each['copies']} rows of {each['series']} series"
-        line(f"waiting: {each['channel']}: {many}, since {_ago(each['since'], now)}")
-        line(f"  the series may be in what is not seen: {', '.join(each['unseen']) or 'nothing'}")
-
-
-def _print_owed(found: Sequence[Mapping[str, Any]], now: datetime) -> None:
-    for each in found[:MOST_LINES]:
-        many = "1 write" if each["writes"] == 1 else f"{each['writes']} writes"
-        line(
-            ("owed: ", "red"),
-            f"{each['channel']}: {many}, since {_ago(each['since'], now)}: {each['reason']}",
-        )
-        soon = each["next"] is None or datetime.fromisoformat(each["next"]) <= now
-        line(f"  tried again {'at the next cycle' if soon else 'at ' + each['next']}")
-    if len(found) > MOST_LINES:
-        line(f"… and {len(found) - MOST_LINES} more channels (--json shows all)")
-
-
-def _print_each(form: str, found: Sequence[Mapping[str, str]]) -> None:
-    for each in found[:MOST_LINES]:
-        line(form.format(**each))
-    if len(found) > MOST_LINES:
-        line(f"… and {len(found) - MOST_LINES} more (--json shows all)")
-
-
-def _cells(row: Mapping[str, Any], now: datetime) -> list[str]:
-    return [
-        row["bridge"],
-        row["channel"],
-        row["system"],
-        str(row["copies"]),
-        _ago(row["looked"], now),
-        row["error"],
-    ]
-
-
-def _ago(looked: str | None, now: datetime) -> str:
-    """How long ago, in words; nothing for a clock that went back."""
-    if looked is None:
-        return "never"
-    seconds = int((now - datetime.fromisoformat(looked)).total_seconds())
-    for size, word in ((86400, "d"), (3600, "h"), (60, "min")):
-        if seconds >= 2 * size:
-            return f"{seconds // size} {word} ago"
-    return f"{max(0, seconds)} s ago"
+def _daemon(known: Known, store: Store) -> dict[str, Any] | None:
+    """How the daemon fares, ``None`` if there never was one. ``at_work``: ``None`` if that cannot
+    be told; a command that has the store for a moment is taken for it, too."""
+    last = last_at_work(store)
+    if last is None:
+        return None
+    return {
+        "at_work": is_held(known.state),
+        "since": _iso(last.since),
+        "configured": _iso(last.configured),
+        "file": last.file,
+        "refused": last.refused,
+        "refused_at": _iso(last.refused_at),
+    }

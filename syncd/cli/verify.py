@@ -17,9 +17,11 @@ def verified(
     *,
     before: Sequence[Verified] = (),
     repaired: Sequence[BridgeResult] = (),
+    busy: bool = False,
 ) -> Exit:
     """What agrees and what does not. ``before``: what did not before the repair, which came to
-    ``repaired``. Returns the exit code."""
+    ``repaired``. ``busy``: a daemon is at work, beside which nothing can be repaired. Returns the
+    exit code."""
     if json:
         told: dict[str, object] = {"bridges": [_told(each) for each in found]}
         if before:
@@ -28,16 +30,16 @@ def verified(
         print_json(told)
     else:
         for each in before:
-            _print(each)
+            _print(each, busy)
         for result in repaired:
             reason = f": {result.reason}" if result.reason else ""
             line(f"{result.name}: repaired, now {result.state.value}{reason}")
         for each in found:
-            _print(each)
+            _print(each, busy)
     return Exit.CONVERGED if all(each.agrees for each in found) else Exit.FAILED
 
 
-def _print(found: Verified) -> None:
+def _print(found: Verified, busy: bool) -> None:
     counted = sorted(found.counts().items())
     kinds = [kind for kind in Kind if any(each[kind] for _, each in counted)]
     columns = [Column(f"{found.bridge}: channel"), *numbers("copies", *(k.value for k in kinds))]
@@ -56,6 +58,8 @@ def _print(found: Verified) -> None:
         line(f"{found.bridge}: ", ("all agree", "green"))
     else:
         line(f"{found.bridge}: ", ("not all agree", "red"), "; --repair lets a cycle mend it")
+        if busy:
+            line("  stop the daemon for that (systemctl stop syncd), and start it afterwards")
 
 
 def _words(each: Difference) -> str:

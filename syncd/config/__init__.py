@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from syncd.config.load import load
 from syncd.config.places import find_config
+from syncd.config.salvage import Salvaged, salvage
 from syncd.config.settings import (
     BridgeSettings,
     ChannelSettings,
@@ -34,6 +35,7 @@ __all__ = [
     "LogLevel",
     "Mode",
     "NotifySettings",
+    "Salvaged",
     "Service",
     "Settings",
     "SystemSettings",
@@ -41,5 +43,6 @@ __all__ = [
     "Webhooks",
     "find_config",
     "load",
+    "salvage",
     "template",
 ]

@@ -51,6 +51,13 @@ class Channels:
         with self._database.read() as connection:
             return connection.scalar(select(meta.c.value).where(meta.c.name == name))
 
+    def metas(self, prefix: str) -> dict[str, str]:
+        """The small facts whose names begin so and that are not empty, by the rest of the name."""
+        named = meta.c.name.startswith(prefix, autoescape=True)
+        with self._database.read() as connection:
+            rows = connection.execute(select(meta).where(named, meta.c.value != ""))
+            return {row.name.removeprefix(prefix): row.value for row in rows}
+
     def meta_set(self, name: str, value: str) -> None:
         """Remember a small fact."""
         with self._database.write(durable=True) as connection:

@@ -191,6 +191,7 @@ def test_a_hold_tells_where_it_was_done_and_since_when(travelling: Office, call:
     assert times == sorted(times)
     (status,) = call("status", "--json").json["holds"]
     assert status["causes"] == hold["causes"]
+    assert shown[1] in call("status").out.splitlines()
 
 
 def test_a_hold_of_an_older_syncd_is_shown(office: Office, call: Call) -> None:

@@ -62,6 +62,9 @@ def test_the_daemon_goes_on_when_the_server_is_back(office: Office, database: Re
         assert running.process.poll() is None
         database.start()
         assert wait_for(lambda: "während der Pause 停机时" in desk.titles())
+        assert running.said("cycles end well again")
         assert running.end()[0] == 0
+    failed = [each["reason"] for each in running.told() if "a cycle failed" in each["event"]]
+    assert len(failed) == len(set(failed)), "each reason once, not at each poll"
     assert office.sync()["state"] == "converged"
     assert len(desk.items()) == 3
