@@ -14,12 +14,12 @@ from syncd.connector import Collection, Connector, Counts, Plugin
 from syncd.core.channel import Policy
 from syncd.core.fidelity import Fidelity
 from syncd.errors import ConnectorError
-from syncd.lasting import Lasting, steady
 from syncd.pool import Job, Stopped
 from syncd.remembered import remember_fidelity, remembered_fidelity
 from syncd.store import Store
 from syncd.surroundings import Surroundings
 from syncd.target import Target
+from syncd.troubles import Troubles, steady
 
 NOT_REACHED = "not reached"
 """What is logged of a channel that does not say what it carries."""
@@ -79,7 +79,7 @@ class Connections:
         jobs = [Job(each.system, self._asking(bridge.name, each, breakers)) for each in asked]
         reached = Reached()
         for index, answer in around.pool.stream(jobs):
-            self._take(bridge.name, asked[index], answer, reached, around.lasting)
+            self._take(bridge.name, asked[index], answer, reached, around.troubles)
         for channel in bridge.channels:
             known = self._told.get((bridge.name, channel.name))
             if known is not None:
@@ -128,19 +128,19 @@ class Connections:
         channel: ChannelSettings,
         answer: Fidelity | ConnectorError,
         reached: Reached,
-        lasting: Lasting,
+        troubles: Troubles,
     ) -> None:
         id = f"{bridge}/{channel.name}"
         if not isinstance(answer, ConnectorError):
             self._told[bridge, channel.name] = answer
             connector = self._settings.systems[channel.system].connector
             remember_fidelity(self._store, id, answer, connector)
-            lasting.is_over(NOT_REACHED, id)
+            troubles.is_over(NOT_REACHED, id)
             return
         if not isinstance(answer, Resting | Stopped):
             metrics.failed(channel.system, answer)
             name, reason = type(answer).__name__, str(answer)
-            if lasting.is_news(NOT_REACHED, id, f"{name} {steady(reason)}"):
+            if troubles.is_news(NOT_REACHED, id, f"{name} {steady(reason)}"):
                 log.warning(NOT_REACHED, channel=id, error=name, reason=reason)
         known = remembered_fidelity(self._store, id)
         if known is not None:

@@ -26,13 +26,13 @@ from syncd.doorbell import Doorbell
 from syncd.ending import ended_in_time
 from syncd.errors import ConfigError, StateUnavailable
 from syncd.heartbeat import Heartbeat
-from syncd.lasting import Lasting, steady
 from syncd.lock import Busy, StoreLock
 from syncd.notify import Notifier, Seen
 from syncd.pulse import Pulse
 from syncd.results import State
 from syncd.store import Store, is_away
 from syncd.systemd import Systemd
+from syncd.troubles import Troubles, steady
 
 RETRY_FIRST = timedelta(seconds=30)
 """The first wait before a write is tried again."""
@@ -75,7 +75,7 @@ class Daemon:
         self._bell = Doorbell(self._wake.set)
         self._heart = Heartbeat(self._pulse, self._manager, time.monotonic)
         self._attendance = Attendance(now_utc())
-        self._lasting = Lasting(now_utc)
+        self._troubles = Troubles(now_utc)
 
     def run(self) -> None:
         """Poll every bridge until asked to stop. Raises ``ConfigError`` and
@@ -123,7 +123,7 @@ class Daemon:
             steps: list[Callable[[], object]] = [keep, deployment.hear, *polls, tidy]
             faults = [self._guarded(step) for step in steps]
             fault = next(filter(None, faults), "")
-        if not fault and self._lasting.are_over(CYCLE_FAILED):
+        if not fault and self._troubles.are_over(CYCLE_FAILED):
             log.info("cycles end well again")
         self._manager.status(self._status())
         return fault
@@ -137,13 +137,13 @@ class Daemon:
         except Exception as error:  # the one loop: a bug in one bridge must not end the daemon
             if _is_passing(error):
                 reason = str(getattr(error, "orig", error))
-                if self._lasting.is_news(CYCLE_FAILED, steady(reason), ""):
-                    since = self._lasting.since(CYCLE_FAILED, steady(reason))
+                if self._troubles.is_news(CYCLE_FAILED, steady(reason), ""):
+                    since = self._troubles.since(CYCLE_FAILED, steady(reason))
                     log.error(CYCLE_FAILED, reason=reason, since=since)
                 self._pulse.unstored(reason)
             else:
                 metrics.cycle_crashed()
-                if self._lasting.is_news(CYCLE_FAILED, _place(error), ""):
+                if self._troubles.is_news(CYCLE_FAILED, _place(error), ""):
                     log.exception(CYCLE_FAILED)
             return type(error).__name__
         return ""
@@ -213,14 +213,14 @@ class Daemon:
         except ConfigError as error:
             self._log(old)
             # Once somebody has left, it is tried at every round.
-            if self._lasting.is_news(REFUSED, "", str(error)) or asked:
+            if self._troubles.is_news(REFUSED, "", str(error)) or asked:
                 for line in str(error).splitlines():
                     log.error(REFUSED, reason=line)
             self._pulse.reloaded(refused=str(error))
             self._attendance.refused(str(error), now_utc())
             self._manager.ready(self._status())
             return None
-        self._lasting.are_over(REFUSED)
+        self._troubles.are_over(REFUSED)
         fresh.inherit(before)
         self._guarded(partial(before.leave, fresh))
         for warning in settings.warnings:

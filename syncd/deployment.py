@@ -23,7 +23,6 @@ from syncd.core.safety import Limits
 from syncd.doorbell import Doorbell
 from syncd.engine import Bridge
 from syncd.former import with_former_addresses
-from syncd.lasting import Lasting, steady
 from syncd.occupancy import Occupied, chosen, occupied
 from syncd.plans import Plans
 from syncd.pool import Pool, ThreadPool
@@ -31,6 +30,7 @@ from syncd.results import BridgeResult, State
 from syncd.schedule import Circuit
 from syncd.store import Store
 from syncd.surroundings import Stopping, Surroundings
+from syncd.troubles import Troubles, steady
 from syncd.turns import Turns
 from syncd.unwritten import OWED_WITHIN
 from syncd.watching import Watching, WatchState
@@ -105,7 +105,7 @@ class Deployment:
             stop=stop,
             retry_first=retry_first,
             bridges=frozenset(bridge.name for bridge in settings.bridges),
-            lasting=Lasting(clock),
+            troubles=Troubles(clock),
         )
         dice, webhooks = SystemRandom().random, settings.daemon.webhooks
         net = webhooks.poll_interval if webhooks is not None else timedelta(0)
@@ -274,12 +274,12 @@ class Deployment:
         if (self.store.meta_get(f"{CIRCUIT}{system}") or "") == told:
             return
         self.store.meta_set(f"{CIRCUIT}{system}", told)
-        lasting, state = self._around.lasting, circuit.flow(self._around.clock())
+        troubles, state = self._around.troubles, circuit.flow(self._around.clock())
         if circuit.is_closed:
-            lasting.is_over(LEFT_ALONE, system)
+            troubles.is_over(LEFT_ALONE, system)
             log.info("the system answers again", system=system)
-        elif lasting.is_news(LEFT_ALONE, system, f"{state} {steady(circuit.error)}"):
-            since = lasting.since(LEFT_ALONE, system)
+        elif troubles.is_news(LEFT_ALONE, system, f"{state} {steady(circuit.error)}"):
+            since = troubles.since(LEFT_ALONE, system)
             log.warning(LEFT_ALONE, system=system, state=state, reason=circuit.error, since=since)
 
     def _named(self, name: str | None) -> list[BridgeSettings]:
@@ -328,12 +328,12 @@ class Deployment:
 
     def _tell(self, bridge: Bridge, result: BridgeResult) -> None:
         """A line for a cycle that wrote, or that ended otherwise than the one before."""
-        lasting, state, told = self._around.lasting, result.state, dict[str, object]()
+        troubles, state, told = self._around.troubles, result.state, dict[str, object]()
         if state is not State.CONVERGED:
-            news = lasting.is_news(CYCLE, bridge.name, f"{state} {_gist(result.reason)}")
-            told["since"] = lasting.since(CYCLE, bridge.name)
+            news = troubles.is_news(CYCLE, bridge.name, f"{state} {_gist(result.reason)}")
+            told["since"] = troubles.since(CYCLE, bridge.name)
         else:
-            news = not bridge.unwritten.is_owed and lasting.is_over(CYCLE, bridge.name)
+            news = not bridge.unwritten.is_owed and troubles.is_over(CYCLE, bridge.name)
         if news or result.written:
             told |= {"written": result.written, "reason": result.reason}
             log.info(CYCLE, bridge=bridge.name, state=state.value, **told)

@@ -22,7 +22,6 @@ from syncd.core.safety import Limits
 from syncd.core.state import AppointmentId, Plan
 from syncd.drawn import CHUNK, Draw
 from syncd.isolating import InHand
-from syncd.lasting import steady
 from syncd.looking import Looks
 from syncd.observe import requests_of
 from syncd.owing import Debts
@@ -48,6 +47,7 @@ from syncd.settling import (
 from syncd.store import Debt, HoldState
 from syncd.surroundings import Stopping, Surroundings
 from syncd.target import Target
+from syncd.troubles import steady
 from syncd.unwritten import Unwritten
 from syncd.write import Outcome, Task, Writer, uid_of
 
@@ -253,13 +253,13 @@ class Bridge:
         return False
 
     def _tell_held(self, reason: str, writes: int) -> None:
-        lasting = self._around.lasting
-        if lasting.is_news(HELD, self.name, f"{reason}: {writes}"):
-            since = lasting.since(HELD, self.name)
+        troubles = self._around.troubles
+        if troubles.is_news(HELD, self.name, f"{reason}: {writes}"):
+            since = troubles.since(HELD, self.name)
             log.error(HELD, bridge=self.name, reason=reason, writes=writes, since=since)
 
     def _tell_release(self) -> None:
-        if self._around.lasting.is_over(HELD, self.name):
+        if self._around.troubles.is_over(HELD, self.name):
             log.info("held no longer", bridge=self.name)
 
     def _draw(self, now: datetime, *, whole: bool = False) -> Draw:
@@ -352,12 +352,12 @@ class Bridge:
 
     def _tell_down(self, outcome: Outcome, result: BridgeResult) -> None:
         """Who did not take what was written, and who takes it again."""
-        lasting = self._around.lasting
+        troubles = self._around.troubles
         for system, error in outcome.down.items():
             name, reason, place = type(error).__name__, str(error), f"{self.name} {system}"
             result.worsen(State.FAILED, f"{system}: {reason}")
-            if lasting.is_news(NOT_WRITTEN, place, f"{name} {steady(reason)}"):
-                since = lasting.since(NOT_WRITTEN, place)
+            if troubles.is_news(NOT_WRITTEN, place, f"{name} {steady(reason)}"):
+                since = troubles.since(NOT_WRITTEN, place)
                 log.warning(NOT_WRITTEN, system=system, error=name, reason=reason, since=since)
         took = [self.targets[name] for name, tally in outcome.tallies.items() if tally.written]
         written = {name for target in took for name in (target.id, target.system)}
@@ -365,7 +365,7 @@ class Bridge:
 
     def _tell_written(self, again: Collection[str]) -> None:
         for system in again:
-            if self._around.lasting.is_over(NOT_WRITTEN, f"{self.name} {system}"):
+            if self._around.troubles.is_over(NOT_WRITTEN, f"{self.name} {system}"):
                 log.info("written again", system=system)
 
     def _commit(self, cycle: str, plans: Sequence[Plan], now: datetime) -> list[Task]:

@@ -16,9 +16,10 @@ from enum import StrEnum
 from syncd.core.model import AllDay, Busy, Status, Timed, Value, Visibility
 from syncd.core.paths import Path, get, path_text
 from syncd.core.state import WHOLE, Order, Question
+from syncd.core.zones import UTC_ZONE
 from syncd.errors import SyncdError
 from syncd.store import HoldState, Store
-from syncd.wording import brief, value_text
+from syncd.wording import brief, brief_here, value_text
 
 
 class InboxError(SyncdError):
@@ -43,7 +44,9 @@ NEW = "new"
 class Item:
     """One thing that waits. ``choices``: channel (or candidate) to value, as text.
 
-    ``shown``: the copy in doubt, as people know it: its channel, time and title.
+    ``shown``: the copy in doubt, as people know it: its channel, time and title. ``told``: the
+    same (by no name) and the candidates, with times for people; for programs these stay as they
+    are.
     """
 
     id: str
@@ -56,10 +59,16 @@ class Item:
     since: datetime | None = None
     shown: str = ""
     key: str = ""
+    told: Mapping[str, str] = field(default_factory=dict)
+
+    def text(self, name: str = "") -> str:
+        """The copy in doubt, or a choice, for people."""
+        return self.told.get(name) or (self.choices[name] if name else self.shown)
 
 
-def items(store: Store) -> Iterator[Item]:
-    """Everything that waits for a person, questions first."""
+def items(store: Store, zone: str = UTC_ZONE) -> Iterator[Item]:
+    """Everything that waits for a person, questions first. ``zone``: on whose clock doubtful
+    ones are told; the values of a question are as ``resolve --value`` takes them."""
     for bridge, appointment, path, question in store.questions():
         choices = {channel: value_text(value) for channel, value in question.claims.items()}
         yield Item(
@@ -72,10 +81,10 @@ def items(store: Store) -> Iterator[Item]:
             question.rule,
             question.since,
         )
-    yield from _doubts(store)
+    yield from _doubts(store, zone)
 
 
-def _doubts(store: Store) -> Iterator[Item]:
+def _doubts(store: Store, zone: str) -> Iterator[Item]:
     """Copies that may be known already, without those that have been answered or are gone."""
     doubts = store.doubts()
     wanted: dict[str, set[str]] = {}
@@ -101,6 +110,7 @@ def _doubts(store: Store) -> Iterator[Item]:
             continue
         bridge, name = doubt.channel.split("/", 1)
         choices: dict[str, str] = {}
+        told: dict[str, str] = {}
         for candidate in doubt.candidates:
             channel, colon, key = candidate.partition(":")
             other = seen.get((f"{bridge}/{channel}", key)) if colon else None
@@ -111,10 +121,13 @@ def _doubts(store: Store) -> Iterator[Item]:
                 continue  # it has a copy in this channel by now
             if other is not None and other.copy is not None:
                 choices[candidate] = f"{channel}, {brief(other.copy.reads)}"
+                told[candidate] = f"{channel}, {brief_here(other.copy.reads, zone)}"
             elif agreed is not None:
                 choices[candidate] = brief(agreed.appointment)
+                told[candidate] = brief_here(agreed.appointment, zone)
         choices[NEW] = "another appointment, to be copied"
         shown = f"{name}, {brief(own.copy.reads)}"
+        told[""] = f"{name}, {brief_here(own.copy.reads, zone)}"
         yield Item(
             f"{doubt.channel}#{_digest({doubt.key: ''})}@{_digest({doubt.key: shown, **choices})}",
             ItemKind.DOUBT,
@@ -126,6 +139,7 @@ def _doubts(store: Store) -> Iterator[Item]:
             doubt.at,
             shown,
             doubt.key,
+            told,
         )
 
 

@@ -14,7 +14,6 @@ from syncd.arrivals import Arrivals
 from syncd.breakers import Resting
 from syncd.connector import Window
 from syncd.errors import ConnectorError, Unauthorized, Unavailable
-from syncd.lasting import steady
 from syncd.observe import Sight, look_at, patiently
 from syncd.pool import Job
 from syncd.preparing import mark_all_due
@@ -23,6 +22,7 @@ from syncd.schedule import Fault, Flow, pause_after
 from syncd.store import ChannelState, Look
 from syncd.surroundings import Surroundings
 from syncd.target import Target
+from syncd.troubles import steady
 
 NOT_OBSERVED = "not observed"
 """What is logged of a channel that does not answer."""
@@ -102,7 +102,7 @@ class Looks:
         self._breakers.publish()
         around, seen = self._around, self.seen.keys()
         for name in seen:
-            if around.lasting.is_over(NOT_OBSERVED, self._targets[name].id):
+            if around.troubles.is_over(NOT_OBSERVED, self._targets[name].id):
                 log.info("observed again", channel=self._targets[name].id)
         self._arrivals.looked(seen, at)
         ask_after(self._store, around.pool, self._bridge, self._targets, seen, at, self._retry)
@@ -201,7 +201,7 @@ class Looks:
     def _is_news(self, target: Target, look: Look) -> bool:
         """Whether other items cannot be read than before: some systems list all at each look."""
         keys = " ".join(sorted(item.key for item in look.unreadable))
-        return self._around.lasting.is_news("unreadable", target.id, keys)
+        return self._around.troubles.is_news("unreadable", target.id, keys)
 
     def _unseen(self, target: Target, error: ConnectorError, round: _Round) -> None:
         """A channel that did not answer is left alone for a while; what it missed it will get."""
@@ -214,9 +214,9 @@ class Looks:
         )
         metrics.failed(target.system, error)
         round.result.worsen(State.FAILED, f"{target.name}: {error}")
-        lasting, name, reason = self._around.lasting, type(error).__name__, str(error)
-        if lasting.is_news(NOT_OBSERVED, target.id, f"{name} {steady(reason)}"):
-            since = lasting.since(NOT_OBSERVED, target.id)
+        troubles, name, reason = self._around.troubles, type(error).__name__, str(error)
+        if troubles.is_news(NOT_OBSERVED, target.id, f"{name} {steady(reason)}"):
+            since = troubles.since(NOT_OBSERVED, target.id)
             log.warning(NOT_OBSERVED, channel=target.id, error=name, reason=reason, since=since)
 
     def _rest(self, wanted: Iterable[Target], round: _Round) -> None:

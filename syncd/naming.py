@@ -14,7 +14,7 @@ from syncd.core.state import AppointmentId, Kind
 from syncd.core.zones import from_utc, to_utc
 from syncd.errors import ConfigError
 from syncd.store import Store
-from syncd.wording import value_text
+from syncd.wording import when_text
 
 SHORTEST = 4
 """So many characters at least are taken for the beginning of an id."""
@@ -39,10 +39,9 @@ class Named:
     appointment: Appointment
     deleted: bool = False
 
-    @property
-    def brief(self) -> str:
+    def brief(self, zone: str) -> str:
         """What people know it by."""
-        told = f"{self.id}  {value_text(self.appointment.when)}  {self.appointment.title}"
+        told = f"{self.id}  {when_text(self.appointment.when, zone)}  {self.appointment.title}"
         return f"{told} (deleted)" if self.deleted else told
 
 
@@ -55,7 +54,7 @@ def find(store: Store, name: str, zone: str) -> Named:
     if not found:
         hint = "an id, the beginning of one, words of the title, a date as 2026-12-31"
         raise NamingError(f"no appointment is called {name!r}", hint=hint)
-    shown = "\n  ".join(each.brief for each in found[:MOST_SHOWN])
+    shown = "\n  ".join(each.brief(zone) for each in found[:MOST_SHOWN])
     more = f"\n  … and {len(found) - MOST_SHOWN} more" if len(found) > MOST_SHOWN else ""
     raise NamingError(f"{len(found)} appointments are called {name!r}; name one:\n  {shown}{more}")
 

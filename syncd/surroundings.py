@@ -10,9 +10,9 @@ from threading import Event
 from syncd.accepting import Accepting
 from syncd.breakers import Breakers
 from syncd.core.state import AppointmentId
-from syncd.lasting import Lasting
 from syncd.pool import Pool
 from syncd.store import Store
+from syncd.troubles import Troubles
 
 
 class Stopping(Exception):
@@ -25,7 +25,7 @@ class Surroundings:
 
     ``progress`` is called at each step of a long piece of work; it may raise ``Stopping``.
     ``retry_first``: the wait before a write is tried again, doubled each time. ``bridges``: all
-    that are configured: what is of another one is not taken from it. ``lasting``: what has been
+    that are configured: what is of another one is not taken from it. ``troubles``: what has been
     logged of trouble that lasts.
     """
 
@@ -40,4 +40,4 @@ class Surroundings:
     stop: Event = field(default_factory=Event)
     retry_first: timedelta
     bridges: frozenset[str] = frozenset()
-    lasting: Lasting
+    troubles: Troubles

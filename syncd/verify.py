@@ -13,6 +13,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from syncd.core.belong import Moment
+from syncd.core.model import Appointment
 from syncd.core.paths import diff, path_text
 from syncd.core.state import AppointmentId, Copy, Key, Slot, Write
 from syncd.deployment import Deployment
@@ -23,7 +24,7 @@ from syncd.pool import Job
 from syncd.settling import draw_up
 from syncd.store import Observed, Store
 from syncd.target import Target
-from syncd.wording import brief
+from syncd.wording import brief, brief_here
 
 PRESENT = "present"
 
@@ -52,7 +53,8 @@ HARMLESS = frozenset({Kind.UNMARKED})
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """One copy that is not as it should be. ``shown``: time, title and place, for people.
+    """One copy that is not as it should be. ``shown``: time, title and place; ``told``: the same
+    on the clock of people, not that of the system.
 
     ``fields``: in which it differs. ``note``: what it is owed, or why it cannot be read.
     """
@@ -64,6 +66,7 @@ class Difference:
     fields: tuple[str, ...] = ()
     shown: str = ""
     note: str = ""
+    told: str = ""
 
 
 @dataclass(slots=True)
@@ -189,7 +192,7 @@ def _differences(
     for key, copy in sorted(remote.copies.items()):
         known = stored.get(key)
         if known is None or known.copy is None or known.state == "gone":
-            yield Difference(target.name, Kind.UNKNOWN, key, shown=brief(copy.reads))
+            yield _with(Difference(target.name, Kind.UNKNOWN, key), copy.reads, target.time_zone)
             continue
         fields = _fields(target, known.copy, copy, trusted=trusted)
         if fields:
@@ -200,7 +203,13 @@ def _differences(
 
 
 def _of(kind: Kind, target: Target, item: Observed, copy: Copy) -> Difference:
-    return Difference(target.name, kind, item.key, item.appointment or "", shown=brief(copy.reads))
+    found = Difference(target.name, kind, item.key, item.appointment or "")
+    return _with(found, copy.reads, target.time_zone)
+
+
+def _with(found: Difference, appointment: Appointment, zone: str) -> Difference:
+    """What people know it by."""
+    return replace(found, shown=brief(appointment), told=brief_here(appointment, zone))
 
 
 def _fields(target: Target, known: Copy, copy: Copy, *, trusted: bool) -> tuple[str, ...]:
@@ -230,8 +239,8 @@ def _doubles(
     for (id, _), keys in sorted(places.items()):
         keys.sort(key=lambda key: (key not in stored, key))
         for key in keys[1:]:
-            shown = brief(remote.copies[key].reads)
-            yield Difference(target.name, Kind.DOUBLE, key, id, shown=shown)
+            found = Difference(target.name, Kind.DOUBLE, key, id)
+            yield _with(found, remote.copies[key].reads, target.time_zone)
 
 
 def _owed(deployment: Deployment, bridge: Bridge) -> Iterator[Difference]:
@@ -244,20 +253,20 @@ def _owed(deployment: Deployment, bridge: Bridge) -> Iterator[Difference]:
     drawn = draw_up(store, bridge.name, bridge.policy, moment, ids, {}, bridge.in_hand, whole=True)
     for plan in drawn.plans:
         for write in plan.writes:
-            yield _owing(plan.id, write)
+            yield _owing(plan.id, write, zone)
 
 
-def _owing(id: AppointmentId, write: Write) -> Difference:
+def _owing(id: AppointmentId, write: Write, zone: str) -> Difference:
     content = write.content or (write.base.reads if write.base is not None else None)
-    return Difference(
+    found = Difference(
         write.channel,
         Kind.OWED,
         write.base.key if write.base is not None else "",
         id,
         tuple(path_text(path) for path in write.paths),
-        brief(content) if content is not None else "",
-        f"{write.operation.value}: {write.reason}",
+        note=f"{write.operation.value}: {write.reason}",
     )
+    return _with(found, content, zone) if content is not None else found
 
 
 def _distrust(deployment: Deployment, target: Target, found: Verified) -> None:

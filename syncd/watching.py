@@ -24,10 +24,10 @@ from syncd.connector import Watch, Watches
 from syncd.doorbell import Doorbell, Expected, Rung, digest_of
 from syncd.errands import Errands, wait_after
 from syncd.errors import ConnectorError
-from syncd.lasting import steady
 from syncd.pool import Stopped
 from syncd.store import Kept
 from syncd.surroundings import Surroundings
+from syncd.troubles import steady
 from syncd.unwatching import Unwatching
 
 OFTEN_ENOUGH = timedelta(days=7)
@@ -276,7 +276,7 @@ class Watching:
         self._made[id] = now
         self._lost.discard(id)
         self._tell_bell(kept)
-        self._around.lasting.is_over("not watched", id)
+        self._around.troubles.is_over("not watched", id)
         log.info("watched", channel=id, system=each.system)
 
     def _failed(
@@ -291,7 +291,7 @@ class Watching:
         kept[id] = replace(each, failures=each.failures + 1, error=reason, act_at=act_at)
         self._store.save_watch(kept[id])
         name = type(error).__name__ if error is not None else ""
-        if self._around.lasting.is_news("not watched", id, f"{name} {steady(reason)}"):
+        if self._around.troubles.is_news("not watched", id, f"{name} {steady(reason)}"):
             log.warning("not watched", channel=id, system=each.system, error=name, reason=reason)
 
     def _tell_bell(self, kept: Mapping[str, Kept]) -> None:

@@ -80,8 +80,14 @@ def _composed(value: Value) -> str:
 
 
 def brief(appointment: Appointment) -> str:
-    """What people know an appointment by. Personal data: for a terminal, never for a log."""
+    """What an appointment is known by, as programs are told it. Personal data: never for a log."""
     return known_by(value_text(appointment.when), appointment.title, appointment.location)
+
+
+def brief_here(appointment: Appointment, zone: str) -> str:
+    """As :func:`brief`, for people: with the time as :func:`when_text` has it."""
+    when = when_text(appointment.when, zone)
+    return known_by(when, appointment.title, appointment.location)
 
 
 def known_by(when: str, title: str, location: str) -> str:

@@ -19,9 +19,10 @@ from syncd.store import Store
 
 def conflicts(config: Config = None, json: Json = False) -> None:
     """The inbox: fields that an ask rule left open, and copies that may be known already."""
-    with open_store(read_settings(config)) as store:
-        waiting = list(inbox.items(store))
-    show.inbox_items(waiting, json)
+    settings = read_settings(config)
+    with open_store(settings) as store:
+        waiting = list(inbox.items(store, settings.daemon.time_zone))
+    show.inbox_items(waiting, settings.daemon.time_zone, json)
     if waiting:
         raise typer.Exit(Exit.CONFLICTS)
 

@@ -123,7 +123,7 @@ def plan(
     known_bridge(settings, bridge)
     with _at_work(settings) as deployment:
         found = deployment.plans(bridge)
-        waiting = list(inbox.items(deployment.store))
+        waiting = list(inbox.items(deployment.store, settings.daemon.time_zone))
     plans(found, waiting, settings.daemon.time_zone, json, limit=None if every else limit)
     raise typer.Exit(plan_exit(found.values()))
 
@@ -249,13 +249,15 @@ def verify(
     if not repair:
         with open_store(settings) as store, Deployment(settings, store) as deployment:
             found = verifying.verify(deployment, bridge)
-        raise typer.Exit(verified(found, json, busy=bool(is_held(settings.daemon.state.reveal()))))
+        busy = bool(is_held(settings.daemon.state.reveal()))
+        raise typer.Exit(verified(found, settings.daemon.time_zone, json, busy=busy))
     with _alone(settings) as deployment:
         before = verifying.verify(deployment, bridge)
         verifying.make_due(deployment, before)
         results = deployment.sync(bridge)
         found = verifying.verify(deployment, bridge)
-    raise typer.Exit(verified(found, json, before=before, repaired=results))
+    zone = settings.daemon.time_zone
+    raise typer.Exit(verified(found, zone, json, before=before, repaired=results))
 
 
 for _command in (conflicts, resolve, explain, history, undo, busy):

@@ -87,12 +87,12 @@ def _print(name: str, each: Plans, doubts: Sequence[Item], zone: str, limit: int
     for danger in each.dangers:
         line(("would hold: ", "red"), danger)
     _print_reread(each)
+    writes = _writes(each, zone)
+    if writes or doubts:
+        print_zone(zone)
     for item in doubts[:limit]:
         _print_doubt(item)
     _print_more(len(doubts), limit)
-    writes = _writes(each, zone)
-    if writes:
-        print_zone(zone)
     for write in writes[:limit]:
         print_write(write, zone, why=_why(write))
     _print_more(len(writes), limit)
@@ -153,11 +153,11 @@ def _print_reread(each: Plans) -> None:
 
 
 def _print_doubt(item: Item) -> None:
-    line(("doubtful: ", "yellow"), item.shown)
+    line(("doubtful: ", "yellow"), item.text())
     line(f"  {item.reason}")
-    for name, shown in item.choices.items():
+    for name in item.choices:
         if name != NEW:
-            line(f"  may be: {shown}")
+            line(f"  may be: {item.text(name)}")
 
 
 def _why(write: Shown) -> str:

@@ -55,13 +55,16 @@ def _cells(channel: ChannelResult, names: Sequence[str]) -> list[str]:
     return [channel.name, channel.system, *counts]
 
 
-def inbox_items(items: Sequence[Item], json: bool) -> None:
-    """What waits for a person, each with the commands that answer it."""
+def inbox_items(items: Sequence[Item], zone: str, json: bool) -> None:
+    """What waits for a person, each with the commands that answer it. ``zone``: of the times of
+    doubtful ones."""
     if json:
         print_json({"conflicts": [item_json(item) for item in items]})
         return
     if not items:
         line("nothing waits")
+    if any(item.kind is ItemKind.DOUBT for item in items):
+        print_zone(zone)
     for item in items:
         _item(item)
 
@@ -72,8 +75,9 @@ def _item(item: Item) -> None:
         line(f"  {item.bridge}: {item.path} has several values; asked by {item.reason}")
     else:
         line(f"  {item.bridge}: may be known already ({item.reason})")
-        line(f"  it is: {item.shown}")
-    for name, text in item.choices.items():
+        line(f"  it is: {item.text()}")
+    for name in item.choices:
+        text = item.text(name)
         line(f"  --take {name}", f": {text}" if text else "")
     if item.kind is ItemKind.QUESTION:
         line("  --value V: another value")
@@ -83,6 +87,7 @@ def _item(item: Item) -> None:
 def item_json(item: Item) -> dict[str, object]:
     """One thing that waits, as it is told to programs."""
     told = asdict(item)
+    del told["told"]
     told["since"] = item.since.isoformat(timespec="seconds") if item.since else None
     told["kind"] = item.kind.value
     return told

@@ -218,6 +218,35 @@ def test_a_hold_of_an_older_syncd_is_shown(office: Office, call: Call) -> None:
     assert causes(hold.writes) == []
 
 
+def test_doubts_and_differences_are_on_the_same_clock(office: Office, call: Call) -> None:
+    """Also what waits in the inbox, and what ``verify`` finds; for programs they are as before."""
+    start = MONDAY + timedelta(days=1, hours=1)
+    office.visits(2, subject="会议", starts_at=start, ends_at=start + timedelta(hours=1))
+    times = [
+        f"DTSTART:{start:%Y%m%dT%H%M%S}Z",
+        f"DTEND:{start + timedelta(hours=1):%Y%m%dT%H%M%S}Z",
+    ]
+    _put(office, "which", "会议", times)
+    assert call("sync").code == 4
+    here = f"{start + timedelta(hours=8):%Y-%m-%d} 10:00–11:00, 会议"
+    for command in ("plan", "conflicts"):
+        shown = call(command).out
+        assert "times in Asia/Shanghai, unless another zone is named" in shown, command
+        assert shown.count(here) >= 2, command
+        assert " UTC" not in shown, command
+    items = call("conflicts", "--json").json["conflicts"]
+    assert all(" UTC, 会议" in item["shown"] for item in items)
+    assert all("told" not in item for item in items)
+    for item in items:
+        call("resolve", item["id"], "--take", "new")
+    call("sync")
+    office.change(1, place="新地址")
+    shown = call("verify").out
+    assert f"crm: changed (location): {here}, 新地址" in shown
+    told = call("verify", "--json").json["bridges"][0]["differences"]
+    assert any(" UTC, 会议, 新地址" in each["shown"] for each in told)
+
+
 def test_causes_are_counted_by_appointment() -> None:
     """Two writes of one appointment are one deletion; what is most comes first."""
     times = [datetime(2026, 11, 22, 8, minute, tzinfo=UTC) for minute in range(3)]

@@ -15,8 +15,8 @@ import sqlalchemy as sa
 from structlog.testing import capture_logs
 
 from connectors.sql.crm.schema import visit
-from syncd.lasting import REMIND, Lasting, steady
 from syncd.results import State
+from syncd.troubles import REMIND, Troubles, steady
 from tests.engine.listening import dead_server
 from tests.engine.test_dead_server import Clock, company, deployed, visits
 from tests.servers import Server
@@ -26,16 +26,16 @@ def test_it_is_told_again_after_an_hour_or_if_it_changes() -> None:
     """And anew after its end; a clock that went back holds nothing up."""
     times = iter([0, 10, 59, 60, 61, 70, 71, 20, 130])
     start = datetime(2026, 11, 22, 8, tzinfo=UTC)
-    lasting = Lasting(lambda: start + timedelta(minutes=next(times)))
-    said = [lasting.is_news("held", "sales", "8 of 20") for _ in range(5)]
+    troubles = Troubles(lambda: start + timedelta(minutes=next(times)))
+    said = [troubles.is_news("held", "sales", "8 of 20") for _ in range(5)]
     assert said == [True, False, False, True, False]
-    assert lasting.is_news("held", "sales", "9 of 20")
-    assert not lasting.is_news("held", "sales", "9 of 20")
-    assert lasting.since("held", "sales") == start
-    assert lasting.is_news("held", "sales", "9 of 20"), "the clock went back"
-    assert lasting.is_over("held", "sales")
-    assert not lasting.is_over("held", "sales")
-    assert lasting.is_news("held", "sales", "9 of 20")
+    assert troubles.is_news("held", "sales", "9 of 20")
+    assert not troubles.is_news("held", "sales", "9 of 20")
+    assert troubles.since("held", "sales") == start
+    assert troubles.is_news("held", "sales", "9 of 20"), "the clock went back"
+    assert troubles.is_over("held", "sales")
+    assert not troubles.is_over("held", "sales")
+    assert troubles.is_news("held", "sales", "9 of 20")
 
 
 @pytest.mark.parametrize(

@@ -30,7 +30,7 @@ class _Told:
     at: datetime
 
 
-class Lasting:
+class Troubles:
     """What has been told, by kind and place. For one thread."""
 
     def __init__(self, clock: Callable[[], datetime]) -> None:
