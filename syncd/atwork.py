@@ -35,8 +35,8 @@ class Attendance:
         self._kept: AtWork | None = None
 
     def configured(self, file: str, now: datetime) -> None:
-        """Another configuration is at work."""
-        self._now = AtWork(self._now.since, now, file)
+        """Another configuration is at work; with the first one the daemon is."""
+        self._now = AtWork(self._now.since if self._now.file else now, now, file)
 
     def refused(self, reason: str, now: datetime) -> None:
         """A configuration was refused; the one before stays."""

@@ -70,12 +70,8 @@ def status(settings: Settings, store: Store, now: datetime, json: bool) -> Exit:
         print_json(told)
     else:
         print_status(told, known.zone, now)
-    if (
-        told["fault"]
-        or told["aside"]
-        or told["owed"]
-        or any(row["failures"] for row in told["channels"])
-    ):
+    failing = any(row["failures"] for row in told["channels"])
+    if told["fault"] or told["aside"] or told["owed"] or failing:
         return Exit.FAILED
     if told["holds"] or told["paused"] or told["paused_bridges"]:
         return Exit.HELD

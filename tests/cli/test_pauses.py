@@ -109,15 +109,17 @@ def test_writes_that_are_refused_are_tried_again_at(office: Office, call: Call) 
         writer.execute("BEGIN IMMEDIATE")
         assert call("sync").code == 1
         told = call("status", "--json").json
-        (unwritten,) = told["unwritten"]
-        assert (unwritten["bridge"], unwritten["name"]) == ("sales", "crm")
+        (owed,) = told["owed"]
+        assert (owed["channel"], owed["system"]) == ("sales/crm", "crm")
         assert all(not row["failures"] for row in told["channels"])
+        assert call("status").code == 1, "it is seen, and yet a system fails"
         lines = call("status").out.splitlines()
-        (place,) = [n for n, line in enumerate(lines) if line.startswith("not written: sales: crm")]
+        (place,) = [n for n, line in enumerate(lines) if line.startswith("owed: sales/crm: 1 write")]
         assert "SQLITE_BUSY" in lines[place]
-        assert lines[place + 1].startswith("  tried again at ")
+        assert lines[place + 1].startswith("  tried again at")
         writer.execute("ROLLBACK")
     assert call("sync").code == 0
     assert office.rows()[0]["subject"] == "改名"
-    assert call("status", "--json").json["unwritten"] == []
-    assert "not written" not in call("status").out
+    assert call("status", "--json").json["owed"] == []
+    assert call("status").code == 0
+    assert "owed" not in call("status").out
