@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Protocol, runtime_checkable
 
 import structlog
 
@@ -28,6 +29,21 @@ log = structlog.get_logger("syncd.connecting")
 
 Place = tuple[str, str]
 """A channel: its bridge and its name."""
+
+
+@runtime_checkable
+class Asks(Protocol):
+    """A connector that has to ask its system what a collection carries. Its ``fidelity`` is a
+    guess while there is no answer, and a guess is not what the collection said last: taken for
+    that it would look like another configuration."""
+
+    def asked_fidelity(self) -> Fidelity:
+        """As the system says. Raises ``ConnectorError`` while it does not answer."""
+        ...
+
+    def guessed_fidelity(self) -> Fidelity:
+        """What can be told without a request."""
+        ...
 
 
 @dataclass(slots=True)
@@ -120,7 +136,11 @@ class Connections:
         self, bridge: str, channel: ChannelSettings, breakers: Breakers
     ) -> Callable[[], Fidelity]:
         connector = self.connector(bridge, channel)
-        return lambda: breakers.ask(channel.system, lambda: connector.fidelity)
+
+        def ask() -> Fidelity:
+            return connector.asked_fidelity() if isinstance(connector, Asks) else connector.fidelity
+
+        return lambda: breakers.ask(channel.system, ask)
 
     def _take(
         self,
@@ -133,8 +153,8 @@ class Connections:
         id = f"{bridge}/{channel.name}"
         if not isinstance(answer, ConnectorError):
             self._told[bridge, channel.name] = answer
-            connector = self._settings.systems[channel.system].connector
-            remember_fidelity(self._store, id, answer, connector)
+            kind = self._settings.systems[channel.system].connector
+            remember_fidelity(self._store, id, answer, kind)
             troubles.is_over(NOT_REACHED, id)
             return
         if not isinstance(answer, Resting | Stopped):
@@ -143,7 +163,10 @@ class Connections:
             if troubles.is_news(NOT_REACHED, id, f"{name} {steady(reason)}"):
                 log.warning(NOT_REACHED, channel=id, error=name, reason=reason)
         known = remembered_fidelity(self._store, id)
+        connector = self.connector(bridge, channel)
         if known is not None:
             reached.fidelities[channel.name] = known
+        elif isinstance(connector, Asks):
+            reached.fidelities[channel.name] = connector.guessed_fidelity()
         else:
             reached.missing[channel.name] = str(answer)

@@ -278,7 +278,7 @@ class Deployment:
         if circuit.is_closed:
             troubles.is_over(LEFT_ALONE, system)
             log.info("the system answers again", system=system)
-        elif troubles.is_news(LEFT_ALONE, system, f"{state} {steady(circuit.error)}"):
+        elif troubles.is_news(LEFT_ALONE, system, f"{circuit.fault} {steady(circuit.error)}"):
             since = troubles.since(LEFT_ALONE, system)
             log.warning(LEFT_ALONE, system=system, state=state, reason=circuit.error, since=since)
 

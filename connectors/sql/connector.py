@@ -59,10 +59,25 @@ class SqlConnector:
 
     @property
     def fidelity(self) -> Fidelity:
-        """What the table carries. Raises ``ConfigError``, and ``ConnectorError`` while the
-        database does not answer: the mapping alone does not tell it, and what it told would look
-        like another configuration."""
+        """What the table carries.
+
+        While the database does not answer this is what the mapping alone tells: without the
+        lengths of its columns, which writing keeps to all the same. Raises ``ConfigError``.
+        """
+        try:
+            return self.asked_fidelity()
+        except ConnectorError:
+            return self.guessed_fidelity()
+
+    def asked_fidelity(self) -> Fidelity:
+        """What the table carries, as its columns tell. Raises ``ConnectorError`` while the
+        database does not answer, and ``ConfigError``."""
         return self._opened().fidelity
+
+    def guessed_fidelity(self) -> Fidelity:
+        """What the mapping alone tells of it; makes no request."""
+        translator = self._translator
+        return fidelity_of(self._mapping, translator.clock, translator.tables, {})
 
     def observe(
         self, since: str | None, window: Window, known: Mapping[Key, Version | None]
