@@ -32,7 +32,6 @@ from syncd.store import Store
 from syncd.surroundings import Stopping, Surroundings
 from syncd.troubles import Troubles, steady
 from syncd.turns import Turns
-from syncd.unwritten import OWED_WITHIN
 from syncd.watching import Watching, WatchState
 
 MOST_CYCLES = 12
@@ -40,6 +39,9 @@ MOST_CYCLES = 12
 
 PATIENCE = timedelta(seconds=6)
 """How long ``sync`` waits for a write that is to be tried again."""
+
+OWED_WITHIN = timedelta(hours=6)
+"""What is due within this time is owed; later things are the horizon's, a day ahead."""
 
 CYCLE, LEFT_ALONE = "cycle", "the system is left alone for a while"
 """What is logged of trouble that lasts."""
@@ -333,7 +335,7 @@ class Deployment:
             news = troubles.is_news(CYCLE, bridge.name, f"{state} {_gist(result.reason)}")
             told["since"] = troubles.since(CYCLE, bridge.name)
         else:
-            news = not bridge.unwritten.is_owed and troubles.is_over(CYCLE, bridge.name)
+            news = troubles.is_over(CYCLE, bridge.name)
         if news or result.written:
             told |= {"written": result.written, "reason": result.reason}
             log.info(CYCLE, bridge=bridge.name, state=state.value, **told)

@@ -47,8 +47,7 @@ from syncd.settling import (
 from syncd.store import Debt, HoldState
 from syncd.surroundings import Stopping, Surroundings
 from syncd.target import Target
-from syncd.troubles import steady
-from syncd.unwritten import Unwritten
+from syncd.troubles import steady, tell_held, tell_release
 from syncd.write import Outcome, Task, Writer, uid_of
 
 ROUNDS = 5
@@ -56,8 +55,8 @@ ROUNDS = 5
 
 STOPPED = "writing is stopped"
 
-HELD, NOT_WRITTEN = "held", "not written"
-"""What is logged of trouble that lasts."""
+NOT_WRITTEN = "not written"
+"""What is logged of who does not take writes."""
 
 log = structlog.get_logger("syncd.engine")
 
@@ -112,7 +111,6 @@ class Bridge:
         self.in_hand = InHand(name, surroundings.store, self.now)
         self._contacted: set[str] = set()
         self._prepared, self._fresh = False, True
-        self.unwritten = Unwritten(name, surroundings.store)
         self._late: frozenset[tuple[str, str]] = frozenset()
         self.waits: frozenset[str] = frozenset()
 
@@ -196,7 +194,7 @@ class Bridge:
             draw = self._draw(now)
             if not draw.writes:
                 release_holds(self._store, self.name, now, approved=False)
-                self._tell_release()
+                tell_release(self._around.troubles, self.name)
             if not draw.plans:
                 return
             if draw.writes and self._must_wait(draw, emptied, now, result):
@@ -243,24 +241,14 @@ class Bridge:
         if dangers:
             reason = hold(self._store, self.name, draw, dangers, now)
             result.worsen(State.HELD, reason)
-            self._tell_held(reason, len(draw.writes))
+            tell_held(self._around.troubles, self.name, reason, len(draw.writes))
             return True
-        self._tell_release()
+        tell_release(self._around.troubles, self.name)
         log_begun(self._store, self.name, draw, approved, now)
         for name in sorted(emptied):
             self.looks.set_emptied(name, emptied=False)
         release_holds(self._store, self.name, now, approved=False)
         return False
-
-    def _tell_held(self, reason: str, writes: int) -> None:
-        troubles = self._around.troubles
-        if troubles.is_news(HELD, self.name, f"{reason}: {writes}"):
-            since = troubles.since(HELD, self.name)
-            log.error(HELD, bridge=self.name, reason=reason, writes=writes, since=since)
-
-    def _tell_release(self) -> None:
-        if self._around.troubles.is_over(HELD, self.name):
-            log.info("held no longer", bridge=self.name)
 
     def _draw(self, now: datetime, *, whole: bool = False) -> Draw:
         moment = self._moment(now)
@@ -361,10 +349,7 @@ class Bridge:
                 log.warning(NOT_WRITTEN, system=system, error=name, reason=reason, since=since)
         took = [self.targets[name] for name, tally in outcome.tallies.items() if tally.written]
         written = {name for target in took for name in (target.id, target.system)}
-        self._tell_written(self.unwritten.carried_out(written, outcome.down))
-
-    def _tell_written(self, again: Collection[str]) -> None:
-        for system in again:
+        for system in sorted(written - outcome.down.keys()):
             if self._around.troubles.is_over(NOT_WRITTEN, f"{self.name} {system}"):
                 log.info("written again", system=system)
 
@@ -381,7 +366,6 @@ class Bridge:
 
     def _conclude(self, result: BridgeResult, before: Mapping[str, int]) -> None:
         store = self._store
-        self._tell_written(self.unwritten.look(self.now()))
         copies = store.stats().copies
         for channel in result.channels:
             target = self.targets[channel.name]

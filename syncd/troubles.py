@@ -11,11 +11,19 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+import structlog
+
+HELD = "held"
+"""What is logged of a hold."""
+
 REMIND = timedelta(hours=1)
 """So often trouble that stays as it is is told again."""
 
 _VARYING = re.compile(r"\b(?=[\w-]*\d)(?:0x)?[0-9a-fA-F-]{6,}\b|\d+(?:\.\d+)? ?(?:ms|s|seconds)\b")
 """Ids of requests, addresses of objects, countdowns."""
+
+
+log = structlog.get_logger("syncd.troubles")
 
 
 def steady(words: str) -> str:
@@ -64,3 +72,16 @@ class Troubles:
         for each in over:
             del self._told[each]
         return bool(over)
+
+
+def tell_held(troubles: Troubles, bridge: str, reason: str, writes: int) -> None:
+    """A bridge holds, or goes on holding."""
+    if troubles.is_news(HELD, bridge, f"{reason}: {writes}"):
+        since = troubles.since(HELD, bridge)
+        log.error(HELD, bridge=bridge, reason=reason, writes=writes, since=since)
+
+
+def tell_release(troubles: Troubles, bridge: str) -> None:
+    """A bridge does not hold."""
+    if troubles.is_over(HELD, bridge):
+        log.info("held no longer", bridge=bridge)

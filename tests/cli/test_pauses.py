@@ -114,7 +114,9 @@ def test_writes_that_are_refused_are_tried_again_at(office: Office, call: Call) 
         assert all(not row["failures"] for row in told["channels"])
         assert call("status").code == 1, "it is seen, and yet a system fails"
         lines = call("status").out.splitlines()
-        (place,) = [n for n, line in enumerate(lines) if line.startswith("owed: sales/crm: 1 write")]
+        (place,) = [
+            n for n, line in enumerate(lines) if line.startswith("owed: sales/crm: 1 write")
+        ]
         assert "SQLITE_BUSY" in lines[place]
         assert lines[place + 1].startswith("  tried again at")
         writer.execute("ROLLBACK")
