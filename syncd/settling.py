@@ -43,7 +43,7 @@ from syncd.core.state import (
 from syncd.drawn import CHUNK, Draw
 from syncd.isolating import InHand
 from syncd.shown import operation, shown_write
-from syncd.store import HoldState, LoggedWrite, Store
+from syncd.store import Hold, HoldState, LoggedWrite, Store
 from syncd.write import ASIDE_FOR
 
 MINUTE = timedelta(minutes=1)
@@ -211,13 +211,22 @@ def hold(store: Store, bridge: str, draw: Draw, dangers: Sequence[Danger], now: 
 
 def release_holds(store: Store, bridge: str, now: datetime, *, approved: bool) -> None:
     """What was held is safe again: the open holds of the bridge are over. ``approved``: it has
-    been written, so that approvals are used up; others end after a day."""
+    been written, so that approvals are used up, unless something of theirs is owed still; others
+    end after a day."""
     for known in store.holds():
         if known.scope != bridge or known.state is HoldState.GONE:
             continue
         old = known.approved_at is not None and known.approved_at < now - DAY
-        if known.state is HoldState.OPEN or approved or old:
+        used_up = approved and not _is_owed(store, known)
+        if known.state is HoldState.OPEN or used_up or old:
             store.close_hold(known.id)
+
+
+def _is_owed(store: Store, known: Hold) -> bool:
+    """Whether a write that was approved is put off."""
+    channel = f"{known.scope}/"
+    spots = {(e["appointment"], channel + e["channel"], e["slot"]) for e in known.writes}
+    return not spots.isdisjoint(store.owed({appointment for appointment, _, _ in spots}))
 
 
 def log_begun(

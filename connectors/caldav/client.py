@@ -290,7 +290,7 @@ def write_error(answer: Answer, key: str) -> ConnectorError:
 
     423 and 500 come from Xandikos 0.4 when several write into one calendar (seen): whether
     the write was carried out is not known. 423 is said of the one item that somebody is at
-    (RFC 4918, section 11.3).
+    (RFC 4918, section 11.3), 507 of the room that its user has (11.5: "temporary").
     """
     said = f"{key}: {_said(answer)}"
     if answer.status == 401 or (answer.status == 403 and answer.says(_PRIVILEGES)):
@@ -299,7 +299,9 @@ def write_error(answer: Answer, key: str) -> ConnectorError:
         return Stale(said, key=key)
     if answer.status == 423:
         return Locked(said, retry_after=answer.retry_after, maybe_applied=True)
-    if answer.status in (408, 425, 429) or (answer.status >= 500 and answer.status != 507):
+    if answer.status == 507:
+        return Unavailable(said, retry_after=answer.retry_after, lone=True)
+    if answer.status in (408, 425, 429) or answer.status >= 500:
         doubt = answer.status not in (425, 429, 503)
         return Unavailable(said, retry_after=answer.retry_after, maybe_applied=doubt)
     if answer.status in (404, 409, 410) and not answer.says(

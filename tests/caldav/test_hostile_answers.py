@@ -86,7 +86,7 @@ WRITE_ANSWERS: dict[str, tuple[Reply, type[ConnectorError], bool, float | None]]
     "500": ((500, {}, b""), Unavailable, True, None),
     "502": ((502, {}, b""), Unavailable, True, None),
     "423": ((423, {}, b""), Locked, True, None),
-    "507": ((507, {}, b""), Rejected, False, None),
+    "507": ((507, {}, b""), Unavailable, False, None),
     "413": ((413, {}, b""), Rejected, False, None),
     "415": ((415, {}, b""), Rejected, False, None),
     "403": ((403, {}, b""), Rejected, False, None),

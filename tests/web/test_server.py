@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 import pytest
 from structlog.testing import capture_logs
 
+from syncd.store import Debt
 from syncd.values import Address
 from syncd.web import Pages, Sources, serve, server
 from tests.web.conftest import LOOPBACK, Serving, ask
@@ -167,6 +168,10 @@ class Stuck:
     def ping(self) -> None:
         self.asked.set()
         self.let_go.wait(60)
+
+    def debts(self) -> list[Debt]:
+        """Nothing is owed."""
+        return []
 
 
 def test_a_store_that_hangs_takes_neither_health_nor_threads(sources: Sources) -> None:
