@@ -37,7 +37,8 @@ system = "{name}"
 admits = "all"
 holds = "all"
 """
-_ENVIRONMENT = {"CALDAV_PASSWORD": "x"}
+_ENVIRONMENT = {"CALDAV_PASSWORD": "x", "PYTHONDONTWRITEBYTECODE": ""}
+"""Compiled modules are kept, as those of the installed vdirsyncer are."""
 
 
 @dataclass(frozen=True, slots=True)
