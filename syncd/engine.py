@@ -48,7 +48,7 @@ from syncd.store import Debt, HoldState
 from syncd.surroundings import Stopping, Surroundings
 from syncd.target import Target
 from syncd.troubles import steady, tell_held, tell_release
-from syncd.write import Outcome, Task, Writer, uid_of
+from syncd.write import Outcome, Task, Writer, uids_of
 
 ROUNDS = 5
 """Settling and writing are repeated within a cycle so often, where a write was stale."""
@@ -358,11 +358,9 @@ class Bridge:
         intents = self._store.commit(self.name, cycle, now, plans)
         self._arrivals.decided(plans, self.looks.dark)
         set_fights_aside(self._store, self.name, self.policy, plans, now)
-        writes = [(plan, write) for plan in plans for write in plan.writes]
-        return [
-            Task(plan.id, intent, uid_of(plan.agreement, plan.id))
-            for (plan, _), intent in zip(writes, intents, strict=True)
-        ]
+        uids = uids_of(self._store, self.name, plans)
+        ids = [plan.id for plan in plans for _ in plan.writes]
+        return [Task(id, each, uids.get(id)) for id, each in zip(ids, intents, strict=True)]
 
     def _conclude(self, result: BridgeResult, before: Mapping[str, int]) -> None:
         store = self._store

@@ -7,7 +7,7 @@ the vendor's refusal, or in doubt: then the intent stays open, and what is seen 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from threading import Event
@@ -18,7 +18,6 @@ from syncd.arrivals import Arrivals
 from syncd.breakers import Resting
 from syncd.connector import Finds, Identity, Written
 from syncd.core.state import (
-    Agreement,
     AppointmentId,
     Copy,
     Intent,
@@ -26,6 +25,7 @@ from syncd.core.state import (
     Marker,
     Operation,
     Place,
+    Plan,
     Write,
 )
 from syncd.errors import ConnectorError, Locked, Rejected, Stale, Unauthorized, Unavailable
@@ -363,8 +363,22 @@ def _reach(target: Target, error: ConnectorError) -> str:
     return target.id if lone else target.system
 
 
-def uid_of(agreement: Agreement | None, appointment: AppointmentId) -> str | None:
-    """The UID under which further copies are made: the one that a person's client chose, if any."""
-    if agreement is None or not agreement.uids:
-        return None
-    return min(agreement.uids, key=lambda uid: (appointment in uid, uid))
+def uids_of(store: Store, bridge: str, plans: Iterable[Plan]) -> dict[AppointmentId, str | None]:
+    """The UIDs under which further copies of what is to be created are made: the one that a
+    person's client chose, if any. What another appointment goes by, as the original of a
+    duplicate that kept it does, is none: many a server has each UID once."""
+    creating = {
+        plan.id: plan.agreement.uids
+        for plan in plans
+        if plan.agreement is not None
+        and any(write.operation is Operation.CREATE for write in plan.writes)
+    }
+    known = store.appointments_by_uid(bridge, frozenset().union(*creating.values()))
+    return {
+        id: min(
+            (uid for uid in uids if known.get(uid, {id}) <= {id}),
+            key=lambda uid: (id in uid, uid),
+            default=None,
+        )
+        for id, uids in creating.items()
+    }

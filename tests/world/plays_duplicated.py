@@ -6,7 +6,7 @@ Before the duplicate has waited a cycle beside it, that is a move (design, secti
 from __future__ import annotations
 
 from tests.world.company import Company
-from tests.world.plays import ALICE, two
+from tests.world.plays import ALICE, company_of, two
 from tests.world.steps import Act, Cycle, Kill, Step
 
 DUPLICATED: dict[str, tuple[Company, list[Step]]] = {
@@ -40,6 +40,13 @@ DUPLICATED: dict[str, tuple[Company, list[Step]]] = {
             *(Act("visit", "crm", "t2", 2, ALICE), Cycle()),
             *(Act("duplicate", "cal1", "t2", 21, "t21"), Cycle(), Kill(3), Cycle()),
             Act("delete", "cal1", "t2", 22),
+        ],
+    ),
+    "a record was duplicated and deleted in one look, and is put back beside its duplicate": (
+        company_of(2, (0, ""), (3, "")),
+        [
+            *(Act("visit", "cal1", "t3", 3), Cycle(), Act("duplicate", "crm", "t3", 4, "t4")),
+            *(Act("delete", "crm", "t3", 7), Cycle(), Act("put back", "crm", "t3", 35)),
         ],
     ),
 }
