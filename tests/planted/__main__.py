@@ -18,7 +18,13 @@ from tests.planted.faults import FAULTS, Fault
 
 ROOT = Path(__file__).resolve().parents[2]
 # The quickest first: a planted fault is usually caught by an example.
-EXAMPLES = ("test_invariants.py", "test_traces_*.py", "test_endings.py", "test_invitations*.py")
+EXAMPLES = (
+    "test_invariants.py",
+    "test_unmet.py",
+    "test_traces_*.py",
+    "test_endings.py",
+    "test_invitations*.py",
+)
 TESTS = (*EXAMPLES, "test_laws_settling.py", "test_laws_*.py")
 SECONDS = 400
 

@@ -311,4 +311,28 @@ FAULTS = (
         "kept = merged",
         "an element that was removed stays",
     ),
+    Fault(
+        "syncd/core/burial.py",
+        "    if any(channel is not None and channel.is_crm for channel in unmet):\n",
+        "    if False:\n",
+        "a record that nobody has seen meets the tombstone of its visit",
+    ),
+    Fault(
+        "syncd/core/birth.py",
+        "    return [*found, *(claim for claim in agreed if claim is not None)]\n",
+        "    return []\n",
+        "what could not be looked at joins as a newcomer, and is put back",
+    ),
+    Fault(
+        "syncd/core/beside.py",
+        "taken = each.waited and (id, place) in known.removing",
+        "taken = False",
+        "a duplicate is taken for its original, which we were removing",
+    ),
+    Fault(
+        "syncd/core/existence.py",
+        "    return all(end.certainly_before(claim.span) for end in ends)\n",
+        "    return True\n",
+        "a record that knew nothing of it brings back what was cancelled",
+    ),
 )
