@@ -113,6 +113,8 @@ class Owing:
 
     def _end(self, channel: Channel, places: list[Place], reason: str) -> None:
         remember_ending(channel, places, self.draft, self.policy)
+        for place in places:
+            self._record_leaving(channel, place)
         self._remove(channel, places, reason)
 
     def _exit(self, channel: Channel, places: list[Place]) -> None:
@@ -143,6 +145,7 @@ class Owing:
         if full is not None:
             full, shown = self._for_copy(channel, place, full, None)
             owed, _, _ = self._owed(place, self.draft.copies[place], full, shown)
+            owed.pop(("status",), None)  # it goes: that is no fight for whether it takes place
             self._record_newcomer(here, owed)
 
     def _has_ended(self) -> bool:

@@ -255,3 +255,18 @@ def test_a_copy_from_before_a_deletion_is_put_back() -> None:
     _put_back(made, copy)
     made.run()
     assert count(made) == {"crm": 1, "cal": 0, "cal2": 1}
+
+
+def test_what_is_put_back_after_the_end_and_says_something_else_is_on_record() -> None:
+    """Invariant 2. It goes again, and the time that somebody had given it is in the history."""
+    world = settled_world("crm", "cal", "cal2")
+    (copy,) = world.remotes["cal2"].copies.values()
+    world.remove("cal")
+    world.run()
+    assert not world.remotes["cal2"].copies
+    moved = replace(copy.reads, when=at(12, 9))
+    world.remotes["cal2"].put("again", moved, marker=copy.marker, uid=copy.uid)
+    world.run()
+    assert not world.remotes["cal2"].copies
+    (record,) = world.history(Kind.PUT_BACK)
+    assert record.claims == (("cal2", at(12, 9)),)

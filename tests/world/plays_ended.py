@@ -17,4 +17,12 @@ ENDED: dict[str, tuple[Company, list[Step]]] = {
             Cycle(),
         ],
     ),
+    "a copy is put back after a cancellation, and moved, before an edit brings all of it back": (
+        Company(company_of(2, (0, ""), (1, ""), (5, "")).desks, ("cal1", "crm", "cal3", "cal2")),
+        [
+            *(Act("visit", "cal2", "t2", 2), Cycle(), Weather("crm", "locked", True)),
+            *(Act("delete", "cal2", "t2", 11), Act("retitle", "crm", "t2", 12), Cycle()),
+            *(Act("put back", "cal3", "t2", 17), Act("move occurrence", "cal3", "t2", 28)),
+        ],
+    ),
 }
