@@ -178,11 +178,13 @@ class Oracle:
 
     def purged(self, channel: str, tokens: Iterable[Token]) -> None:
         """Items went that had ended: there they may stay away, elsewhere they stay. What no
-        undisturbed cycle had seen yet may never have been anywhere else."""
+        undisturbed cycle had seen yet, where it was made, may never have been anywhere else."""
         for token in tokens:
             self.excused.add((channel, token))
             birth = self.births.get(token)
-            if birth is not None and not any(self.calm[birth.look :]):
+            if birth is None:
+                continue
+            if not self._was_seen(birth.channel, range(birth.look, len(self.calm))):
                 self._end(token, "", "", contested=True)
 
     def copied(self, channel: str, old: Key, new: Key) -> None:

@@ -134,6 +134,17 @@ def test_an_edit_goes_with_its_copy_unless_its_channel_was_listed_between(
     assert [oracle.is_superseded(edit) for edit in oracle.edits] == [lost]
 
 
+@pytest.mark.parametrize(("listed", "ended"), [([], True), (["crm"], True), (["cal1"], False)])
+def test_what_a_retention_policy_took_before_its_channel_was_listed_may_be_nowhere(
+    listed: list[str], ended: bool
+) -> None:
+    oracle = Oracle(COMPANY)
+    oracle.born("t1", "cal1", "past")
+    oracle.looked(calm=True, listed=listed)
+    oracle.purged("cal1", ["t1"])
+    assert [ending.contested for ending in oracle.endings] == ([True] if ended else [])
+
+
 @pytest.mark.parametrize(
     ("looks", "other", "lost"),
     [((), "t1", True), (("cal1",), "t1", False), (("crm",), "t1", True), ((), "t1 改", False)],
