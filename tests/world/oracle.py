@@ -182,9 +182,7 @@ class Oracle:
         for token in tokens:
             self.excused.add((channel, token))
             birth = self.births.get(token)
-            if birth is None:
-                continue
-            if not self._was_seen(birth.channel, range(birth.look, len(self.calm))):
+            if birth and not self._was_seen(birth.channel, range(birth.look, len(self.calm))):
                 self._end(token, "", "", contested=True)
 
     def copied(self, channel: str, old: Key, new: Key) -> None:
@@ -342,7 +340,7 @@ class Oracle:
     def _is_told(
         self, ending: Ending, looks: int, known: Mapping[tuple[str, Key], Appointment | None]
     ) -> bool:
-        """Whether a copy that ended was ``known``, with all edits that others had made."""
+        """Whether a copy that ended was ``known``, with all edits that others had made or had."""
         place = (ending.channel, ending.key)
         held = known.get(place)
         if held is None:
@@ -351,7 +349,10 @@ class Oracle:
             self.agree(edit, value_in(held, "", edit.path), ending.channel)
             for edit in self.edits[: ending.edits]
             if edit.token == ending.token
-            and edit.channel != ending.channel
+            and (
+                edit.channel != ending.channel
+                or any(edit.channel in each for each in self.listed[edit.look : ending.look])
+            )
             and not any(
                 (e.token, e.path) == (edit.token, edit.path) and e.look < looks
                 for e in self.edits[edit.number + 1 :]

@@ -134,6 +134,24 @@ def test_an_edit_goes_with_its_copy_unless_its_channel_was_listed_between(
     assert [oracle.is_superseded(edit) for edit in oracle.edits] == [lost]
 
 
+@pytest.mark.parametrize(
+    ("looks", "contested"), [(("cal1",), True), (("crm",), False), ((), False)]
+)
+def test_what_was_carried_to_others_since_an_old_backup_stands_there_against_its_end(
+    looks: tuple[str, ...], contested: bool
+) -> None:
+    """The others show what the backup does not know, as if somebody had set it there."""
+    oracle = _of_a_visit()
+    first = Appointment(WHEN, title="t1")
+    second = replace(first, title="t1 改")
+    oracle.edited("cal1", "t1", "", first, second)
+    for listed in looks:
+        oracle.looked(calm=True, listed=[listed])
+    oracle.ended("cal1", "t1", "k1", second)
+    oracle.restored(0, {("cal1", "k1"): first}, [])
+    assert [ending.contested for ending in oracle.endings] == [contested]
+
+
 @pytest.mark.parametrize(("listed", "ended"), [([], True), (["crm"], True), (["cal1"], False)])
 def test_what_a_retention_policy_took_before_its_channel_was_listed_may_be_nowhere(
     listed: list[str], ended: bool
