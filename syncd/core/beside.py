@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from syncd.core.marks import Unpaired, slot_of
-from syncd.core.model import Status
+from syncd.core.model import Appointment, Status
 from syncd.core.paired import Known
 from syncd.core.state import (
     GAVE_WAY,
@@ -43,12 +43,20 @@ def _stood_beside(each: Unpaired, place: Place, agreement: Agreement) -> bool:
         return False
     if each.copy.uid is None or each.copy.uid in agreement.uids:
         return False
-    if agreement.appointment.title.startswith(each.copy.reads.title):
+    if _last_asked(place, agreement).title.startswith(each.copy.reads.title):
         return False
     if agreement.deleting is not None or agreement.appointment.status is Status.CANCELLED:
         return True
     absence = agreement.absent.get(place)
     return absence is not None and _may_precede(each.seen, absence)
+
+
+def _last_asked(place: Place, agreement: Agreement) -> Appointment:
+    """What our copy in ``place`` was called, too: it may not have been told of a new title."""
+    settled = agreement.copies.get(place)
+    if settled is not None:
+        return settled.asked if settled.asked is not None else settled.copy.reads
+    return agreement.gone.get(place[0], agreement.appointment)
 
 
 def _may_precede(seen: Seen, absence: Absence) -> bool:

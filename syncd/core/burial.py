@@ -37,6 +37,7 @@ def buried(case: Case, draft: Draft) -> Plan:
     stone = Tombstone(case.id, draft.now, frozenset(draft.uids), frozenset(keys))
     closed = tuple(intent.id for intent in case.intents)
     if draft.setters:  # else nothing was ever agreed: it is a copy that met a tombstone
-        remains = Remains(draft.appointment, draft.born, frozenset(draft.uids))
+        behind = {name: was for name, was in draft.gone.items() if was != draft.appointment}
+        remains = Remains(draft.appointment, draft.born, frozenset(draft.uids), behind)
         draft.records.append(Record(Kind.BURIED, (), BURIED_RULE, remains=remains))
     return Plan(case.id, None, (), tuple(draft.records), closed, stone)

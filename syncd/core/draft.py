@@ -18,12 +18,14 @@ from syncd.core.state import (
     ChannelName,
     Key,
     Kind,
+    Operation,
     Place,
     Question,
     Record,
     Setter,
     Settled,
     Slot,
+    Write,
 )
 
 
@@ -43,6 +45,7 @@ class Draft:
     deleting: datetime | None = None
     before_cancel: str = ""
     unmet: frozenset[ChannelName] = frozenset()
+    gone: dict[ChannelName, Appointment] = field(default_factory=dict)
     records: list[Record] = field(default_factory=list)
     moved: list[tuple[ChannelName, Key, Slot]] = field(default_factory=list)
 
@@ -62,6 +65,7 @@ class Draft:
             agreement.deleting,
             agreement.before_cancel,
             agreement.unmet,
+            dict(agreement.gone),
         )
 
     def agreement(self) -> Agreement:
@@ -77,14 +81,18 @@ class Draft:
             self.deleting,
             self.before_cancel,
             self.unmet,
+            self.gone,
         )
 
     def look_at(self, heres: Iterable[Here]) -> None:
         """Take over what every place shows now as its settled copy."""
         for here in heres:
             if here.copy is None:
+                self._remember(here.place)
                 self.copies.pop(here.place, None)
                 continue
+            if here.place[1] == WHOLE:
+                self.gone.pop(here.place[0], None)
             # The row of an occurrence may go by the UID of a series that it was split from.
             if here.copy.uid and here.place[1] == WHOLE:
                 self.uids.add(here.copy.uid)
@@ -96,6 +104,19 @@ class Draft:
                 self.copies[here.place] = Settled(
                     here.copy, settled.asked, settled.disputed, settled.ours, settled.confirmed
                 )
+
+    def let_go(self, writes: Iterable[Write]) -> None:
+        """These writes are owed: the store forgets a copy as soon as its removal is accepted."""
+        for write in writes:
+            if write.operation is Operation.DELETE:
+                self._remember((write.channel, write.slot))
+
+    def _remember(self, place: Place) -> None:
+        """What it was last asked tells later whether what comes back there says anything new."""
+        settled = self.copies.get(place)
+        if settled is not None and place[1] == WHOLE:
+            asked = settled.asked
+            self.gone[place[0]] = asked if asked is not None else settled.copy.reads
 
     def set(self, path: Path, value: Value, setter: Setter) -> None:
         """Agree on ``value`` at ``path``."""

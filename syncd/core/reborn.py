@@ -45,7 +45,10 @@ def lives_again(case: Case, policy: Policy) -> Agreement | None:
             continue
         if was.recurrence is not None and not channel.fidelity.repeats(was):
             continue
+        behind = case.remains.gone.get(channel.name)
         full = given(channel, was, policy, case.remains.born)
+        if behind is not None:
+            full = _taking_place(behind)
         shown = project(full, channel.fidelity)
         copies[place] = Settled(replace(seen.observation.copy, reads=shown), full)
     return _agreement(was, copies, case.remains, policy) if copies else None

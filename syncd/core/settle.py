@@ -93,6 +93,7 @@ def _planned(
     draft.unmet &= moment.blind
     owing = Owing(draft, situation.heres, policy, moment, case.aside, case.invited)
     writes = owing.derive()
+    draft.let_go(writes)
     waiting = any(here.waiting for here in situation.heres.values())
     waiting = waiting or waits_for_sight(draft, policy, moment)
     if not waiting and nothing_left(draft, policy, writes):
@@ -136,6 +137,7 @@ def _same(old: Agreement, new: Agreement) -> bool:
         and old.deleting == new.deleting
         and old.uids == new.uids
         and old.unmet == new.unmet
+        and old.gone == new.gone
     )
 
 

@@ -186,7 +186,8 @@ class Agreement:
     person. ``uids``: every UID the appointment has.
     ``born``: the channel of its first copy. ``deleting``: its copies are all to go, since then.
     ``before_cancel``: its status before it was cancelled. ``unmet``: channels that could not be
-    looked at when it was born, and have not been since: their first contact is to come.
+    looked at when it was born, and have not been since: their first contact is to come. ``gone``:
+    what the copy of a channel that has none any more was last asked, as ``Settled.asked``.
     """
 
     appointment: Appointment
@@ -199,6 +200,7 @@ class Agreement:
     deleting: datetime | None = None
     before_cancel: str = ""
     unmet: frozenset[ChannelName] = frozenset()
+    gone: Mapping[ChannelName, Appointment] = field(default_factory=dict)
 
 
 class Operation(StrEnum):
@@ -267,11 +269,13 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Remains:
-    """What an appointment was when its last copy had gone: enough to bring it back."""
+    """What an appointment was when its last copy had gone: enough to bring it back. ``gone``: as
+    in ``Agreement``, of the channels that had not been given all of it."""
 
     appointment: Appointment
     born: ChannelName = ""
     uids: frozenset[str] = frozenset()
+    gone: Mapping[ChannelName, Appointment] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,10 +27,12 @@ from syncd.store.schema import OPEN, agreements, indexable, observed, settled, t
 from syncd.store.state_codec import (
     SAME,
     decode_absences,
+    decode_gone,
     decode_paths,
     decode_questions,
     decode_setters,
     encode_absences,
+    encode_gone,
     encode_paths,
     encode_questions,
     encode_setters,
@@ -216,6 +218,7 @@ def agreement_row(bridge: str, id_: AppointmentId, agreement: Agreement) -> dict
         "deleting": agreement.deleting,
         "before_cancel": agreement.before_cancel,
         "unmet": dumps(sorted(agreement.unmet)) if agreement.unmet else None,
+        "gone": encode_gone(agreement.gone) if agreement.gone else None,
     }
 
 
@@ -272,6 +275,7 @@ def _agreement_of(row: Row[Any], copies: dict[Place, Settled]) -> Agreement:
         row.deleting,
         row.before_cancel,
         frozenset(loads(row.unmet)) if row.unmet else frozenset(),
+        decode_gone(row.gone) if row.gone else {},
     )
 
 

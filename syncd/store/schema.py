@@ -28,7 +28,7 @@ from sqlalchemy import (
 
 from syncd.store.columns import AnyText, Instant
 
-VERSIONS = ("0001", "0002", "0003", "0004")
+VERSIONS = ("0001", "0002", "0003", "0004", "0005")
 """The migrations that this code knows, oldest first."""
 
 KEY_LIMIT = 2000
@@ -152,6 +152,7 @@ agreements = Table(
     Column("deleting", Instant),
     Column("before_cancel", AnyText, nullable=False),
     Column("unmet", AnyText),
+    Column("gone", AnyText),
     Index("agreements_starts", "bridge", "starts"),
 )
 

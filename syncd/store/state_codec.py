@@ -8,6 +8,7 @@ from syncd.core.model import Appointment, Value
 from syncd.core.paths import Path
 from syncd.core.state import (
     Absence,
+    ChannelName,
     Copy,
     Kind,
     Marker,
@@ -224,14 +225,34 @@ def _values_of(data: Json) -> dict[Path, Value]:
 
 
 def _remains_data(remains: Remains) -> Json:
-    return [appointment_data(remains.appointment), remains.born, sorted(remains.uids)]
+    gone = _gone_data(remains.gone)
+    return [appointment_data(remains.appointment), remains.born, sorted(remains.uids), gone]
 
 
 def _remains_of(data: Json) -> Remains | None:
     if data is None:
         return None
-    appointment, born, uids = data
-    return Remains(appointment_of(appointment), born, frozenset(uids))
+    appointment, born, uids, *rest = data
+    gone = _gone_of(rest[0]) if rest else {}  # an older syncd stored none
+    return Remains(appointment_of(appointment), born, frozenset(uids), gone)
+
+
+def encode_gone(gone: Mapping[ChannelName, Appointment]) -> str:
+    """What the copies that are gone were last asked, by channel."""
+    return dumps(_gone_data(gone))
+
+
+def decode_gone(text: str) -> dict[ChannelName, Appointment]:
+    """What :func:`encode_gone` was given."""
+    return _gone_of(loads(text))
+
+
+def _gone_data(gone: Mapping[ChannelName, Appointment]) -> Json:
+    return {name: appointment_data(was) for name, was in gone.items()}
+
+
+def _gone_of(data: Json) -> dict[ChannelName, Appointment]:
+    return {name: appointment_of(was) for name, was in data.items()}
 
 
 def _setter_data(setter: Setter) -> Json:

@@ -11,6 +11,7 @@ from syncd.core.channel import Cancelled, Filter, FilterMode
 from syncd.core.model import Appointment, Attendee, Customer, Recurrence, Status
 from syncd.core.state import Copy, Kind
 from tests.core.harness import World, settled_world
+from tests.core.remote import Fault
 from tests.core.values import VISIT, at, channel
 
 ALICE, BOB = "alice@example.com", "bob@example.com"
@@ -142,6 +143,40 @@ def test_trace_25_what_the_phone_says_differently_is_an_edit() -> None:
     assert made.reads("crm") == replace(FULL, title="Demo bei Müller GmbH 王先生", when=at(12, 9))
     (moved,) = [each for each in made.history(Kind.SET) if each.path == ("when",)]
     assert (moved.before, moved.value) == (FULL.when, at(12, 9))
+
+
+def test_what_the_record_had_not_been_given_is_no_edit_of_who_puts_it_back() -> None:
+    """Invariant 2. A guest was added in the calendar, the CRM took no writes, and the record was
+    deleted. It comes back without the guest, whom nobody has taken off."""
+    made = settled_world("crm", "cal", born="cal")
+    (record,) = made.remotes["crm"].copies.values()
+    made.remotes["crm"].faults.extend([Fault.REFUSED] * 9)
+    made.edit("cal", attendees=(*VISIT.attendees, Attendee("gast@kunde.example")))
+    made.cycle()
+    made.now += timedelta(minutes=5)
+    made.cycle()
+    made.remotes["crm"].faults.clear()
+    made.now += timedelta(minutes=5)
+    made.remove("crm")
+    made.run()
+    assert count(made) == {"crm": 0, "cal": 0}
+    _put_back(made, record, "crm")
+    made.run()
+    assert count(made) == {"crm": 1, "cal": 1}
+    guests = {guest.email for guest in made.reads("crm").attendees}
+    assert guests == {*(each.email for each in VISIT.attendees), "gast@kunde.example"}
+
+
+def test_a_title_that_a_copy_never_had_makes_no_duplicate_of_it() -> None:
+    """Invariant 3. Cancelled and renamed in the CRM at once; her phone puts the copy back under a
+    UID of its own, called as it was."""
+    made, copy = _of_alice()
+    made.edit("crm", status=Status.CANCELLED, title="Müller sagt ab")
+    made.run()
+    assert count(made) == {"crm": 1, "cal": 0, "cal2": 0}
+    made.remotes["cal"].put("phone", copy.reads, marker=copy.marker, uid="phone@vendor")
+    made.run()
+    assert count(made)["crm"] == 1
 
 
 def test_what_was_cancelled_and_buried_takes_place_again() -> None:

@@ -10,7 +10,7 @@ from syncd.store.state_codec import decode_order, decode_record, encode_order, e
 from tests.store.given import CAL, NOW, after, agreement, copy, look, settled, visit
 
 TITLE = ("title",)
-REMAINS = Remains(visit("撤销 🚗"), "crm", frozenset({"uid-1", "王@x"}))
+REMAINS = Remains(visit("撤销 🚗"), "crm", frozenset({"uid-1", "王@x"}), {"cal": visit("从前")})
 APPROVAL = Approval(
     "sales", "30 of 50", "digest", ({"write": "f1", "channel": "cal"},), "anna", NOW
 )

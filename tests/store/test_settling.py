@@ -65,6 +65,8 @@ def test_an_agreement_comes_back_whole(store: Store) -> None:
         uids=frozenset({"u\x00", "é" * 3000}),
         deleting=after(3),
         before_cancel="proposed",
+        unmet=frozenset({"cal3"}),
+        gone={"cal2": visit("vorher 从前")},
     )
     asked, other = Settled(copy("k1"), visit("längst"), ours=True, confirmed=NOW), agreed.copies
     full = replace(asked, disputed=frozenset({("title",), ("tags", "vip")}))
