@@ -12,7 +12,7 @@ from syncd.core.belong import Moment
 from syncd.core.channel import Direction, Policy
 from syncd.core.marks import Unpaired
 from syncd.core.pair import pair
-from syncd.core.paired import Known, Pairing, is_reborn
+from syncd.core.paired import Known, Pairing, reborn_at
 from syncd.core.recurrence import starts_utc
 from syncd.core.state import (
     WHOLE,
@@ -263,13 +263,21 @@ def _unborn(store: Store, bridge: str) -> dict[AppointmentId, Agreement]:
 def _met(
     store: Store, bridge: str, found: Pairing, policy: Policy, moment: Moment
 ) -> tuple[dict[AppointmentId, Agreement], dict[tuple[str, str], tuple[AppointmentId, str]]]:
-    """Copies that met a tombstone: edited since, they live again; else they are to go."""
+    """Copies that met a tombstone: what lives again by one of them does in all; the others are to
+    go."""
     dying: dict[AppointmentId, Agreement] = {}
     reborn: dict[tuple[str, str], tuple[AppointmentId, str]] = {}
-    for each, stone in found.met:
+    lives = [(s.id, reborn_at(e, s, policy.channels[e.channel])) for e, s in found.met]
+    alive = {id for id, slot in lives if slot is not None}
+    places: set[tuple[AppointmentId, Place]] = set()
+    for (each, stone), (id, slot) in zip(found.met, lives, strict=True):
         ref = (each.channel, each.copy.key)
-        if is_reborn(each.copy, stone):
-            reborn[ref] = (stone.id, "")
+        place = (each.channel, slot or WHOLE)
+        if id in alive and (id, place) not in places:
+            reborn[ref] = (id, place[1])
+            places.add((id, place))
+        elif id in alive:
+            continue  # of two in one place the next look tells, when the other is known
         elif policy.channels[each.channel].direction is Direction.FROM:
             found.left.append(ref)
         else:

@@ -34,10 +34,13 @@ def buried(case: Case, draft: Draft) -> Plan:
     keys = {(place[0], settled.copy.key) for place, settled in draft.copies.items()}
     if draft.before is not None:
         keys |= {(p[0], settled.copy.key) for p, settled in draft.before.copies.items()}
-    stone = Tombstone(case.id, draft.now, frozenset(draft.uids), frozenset(keys))
+    cancelled = draft.deleting is None and draft.appointment.status is Status.CANCELLED
+    uids = frozenset(draft.uids)
+    stone = Tombstone(case.id, draft.now, uids, frozenset(keys), cancelled)
     closed = tuple(intent.id for intent in case.intents)
     if draft.setters:  # else nothing was ever agreed: it is a copy that met a tombstone
         behind = {name: was for name, was in draft.gone.items() if was != draft.appointment}
-        remains = Remains(draft.appointment, draft.born, frozenset(draft.uids), behind)
+        since = draft.now if cancelled else None
+        remains = Remains(draft.appointment, draft.born, uids, behind, since)
         draft.records.append(Record(Kind.BURIED, (), BURIED_RULE, remains=remains))
     return Plan(case.id, None, (), tuple(draft.records), closed, stone)

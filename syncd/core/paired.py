@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from syncd.core.marks import Unpaired, goes_by_its_uid
+from syncd.core.channel import Channel
+from syncd.core.marks import Unpaired, goes_by_its_uid, slot_of
 from syncd.core.model import Appointment
 from syncd.core.state import (
     WHOLE,
@@ -100,6 +101,13 @@ def is_doubled(each: Unpaired, id: AppointmentId, place: Place, known: Known) ->
     return late and goes_by_its_uid(copy, known.by_uid)
 
 
-def is_reborn(copy: Copy, stone: Tombstone) -> bool:
-    """Whether a copy that met a tombstone was edited after the deletion: then the edit wins."""
-    return copy.modified is not None and copy.modified > stone.at
+def reborn_at(each: Unpaired, stone: Tombstone, channel: Channel) -> Slot | None:
+    """Which part a copy is of what lives again, having met its tombstone; ``None`` if it goes, too.
+
+    Edited after the deletion, the edit wins. And a record of what was only cancelled stays: the
+    CRM showed it late, or answered late that it had made it.
+    """
+    if stone.cancelled and channel.is_crm:
+        return slot_of(each)
+    modified = each.copy.modified
+    return WHOLE if modified is not None and modified > stone.at else None

@@ -3,11 +3,15 @@
 Born from the copy that came back it would be no more than that channel can hold: no owner, no
 customer, a shortened title. What had been agreed is known, and what the copy says differently is
 the edit.
+
+What was only cancelled stays cancelled, and its record with it, which a CRM showed late: that one
+has its first contact with it now.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import datetime
 
 from syncd.core.belong import given, takes_part
 from syncd.core.channel import Channel, Policy
@@ -19,6 +23,8 @@ from syncd.core.state import (
     WHOLE,
     Agreement,
     Case,
+    ChannelName,
+    Copy,
     Kind,
     Place,
     Present,
@@ -30,6 +36,7 @@ from syncd.core.state import (
 )
 
 REBORN_RULE = "built-in: the edit after the deletion wins"
+OUTLIVES_RULE = "built-in: a record outlives what is only cancelled"
 
 
 def lives_again(case: Case, policy: Policy) -> Agreement | None:
@@ -37,6 +44,9 @@ def lives_again(case: Case, policy: Policy) -> Agreement | None:
     what it was, or no copy stands for all of it."""
     if case.agreement is not None or case.orders or case.remains is None:
         return None
+    late = _late_records(case, policy)
+    if late:
+        return _cancelled(case.remains, late)
     was = _taking_place(case.remains.appointment)
     copies: dict[Place, Settled] = {}
     for place, seen in case.views.items():
@@ -56,7 +66,38 @@ def lives_again(case: Case, policy: Policy) -> Agreement | None:
 
 def reborn(agreement: Agreement) -> Record:
     """That it lives again, and by which channel."""
-    return Record(Kind.RESTORED, (), REBORN_RULE, agreement.setters[BIRTH].channel)
+    setter = agreement.setters[BIRTH]
+    return Record(Kind.RESTORED, (), setter.rule, setter.channel)
+
+
+def _late_records(case: Case, policy: Policy) -> frozenset[ChannelName]:
+    """The CRMs that show what was only cancelled, and did not edit all of it since."""
+    since = case.remains.cancelled if case.remains is not None else None
+    if since is None:
+        return frozenset()
+    return frozenset(
+        name
+        for (name, slot), seen in case.views.items()
+        if isinstance(seen.observation, Present)
+        and name in policy.channels
+        and policy.channels[name].is_crm
+        and (slot != WHOLE or not _is_edited(seen.observation.copy, since))
+    )
+
+
+def _is_edited(copy: Copy, since: datetime) -> bool:
+    return copy.modified is not None and copy.modified > since
+
+
+def _cancelled(remains: Remains, late: frozenset[ChannelName]) -> Agreement:
+    setter = Setter(min(late), Span(BEGINNING, BEGINNING), BEGINNING, OUTLIVES_RULE)
+    return Agreement(
+        remains.appointment,
+        {BIRTH: setter},
+        uids=remains.uids,
+        born=remains.born,
+        unmet=late,
+    )
 
 
 def _agreement(

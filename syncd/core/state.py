@@ -270,12 +270,14 @@ class Kind(StrEnum):
 @dataclass(frozen=True, slots=True)
 class Remains:
     """What an appointment was when its last copy had gone: enough to bring it back. ``gone``: as
-    in ``Agreement``, of the channels that had not been given all of it."""
+    in ``Agreement``, of the channels that had not been given all of it. ``cancelled``: since when
+    nothing is left, where nobody had deleted it: it was only cancelled."""
 
     appointment: Appointment
     born: ChannelName = ""
     uids: frozenset[str] = frozenset()
     gone: Mapping[ChannelName, Appointment] = field(default_factory=dict)
+    cancelled: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -344,12 +346,14 @@ class Case:
 
 @dataclass(frozen=True, slots=True)
 class Tombstone:
-    """What stays of a deleted appointment: its UIDs and the keys of its copies."""
+    """What stays of a deleted appointment: its UIDs and the keys of its copies. ``cancelled``: it
+    was only cancelled, and no channel that keeps such had a copy of it."""
 
     id: AppointmentId
     at: datetime
     uids: frozenset[str] = frozenset()
     keys: frozenset[tuple[ChannelName, Key]] = frozenset()
+    cancelled: bool = False
 
 
 @dataclass(frozen=True, slots=True)

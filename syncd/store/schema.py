@@ -234,6 +234,7 @@ tombstones = Table(
     Column("at", Instant, nullable=False, index=True),
     Column("uids", AnyText, nullable=False),
     Column("keys", AnyText, nullable=False),
+    Column("cancelled", Boolean),
 )
 
 tombstone_uids = Table(

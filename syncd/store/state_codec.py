@@ -225,16 +225,22 @@ def _values_of(data: Json) -> dict[Path, Value]:
 
 
 def _remains_data(remains: Remains) -> Json:
-    gone = _gone_data(remains.gone)
-    return [appointment_data(remains.appointment), remains.born, sorted(remains.uids), gone]
+    return [
+        appointment_data(remains.appointment),
+        remains.born,
+        sorted(remains.uids),
+        _gone_data(remains.gone),
+        optional_micros(remains.cancelled),
+    ]
 
 
 def _remains_of(data: Json) -> Remains | None:
     if data is None:
         return None
     appointment, born, uids, *rest = data
-    gone = _gone_of(rest[0]) if rest else {}  # an older syncd stored none
-    return Remains(appointment_of(appointment), born, frozenset(uids), gone)
+    gone, cancelled = rest or ({}, None)  # an older syncd stored neither
+    was = appointment_of(appointment)
+    return Remains(was, born, frozenset(uids), _gone_of(gone), optional_instant(cancelled))
 
 
 def encode_gone(gone: Mapping[ChannelName, Appointment]) -> str:

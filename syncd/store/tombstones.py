@@ -39,6 +39,7 @@ class Tombstones:
                     row.at,
                     frozenset(loads(row.uids)),
                     frozenset((channel, key) for channel, key in loads(row.keys)),
+                    bool(row.cancelled),
                 )
                 for part in chunks(sorted(found))
                 for row in connection.execute(
@@ -91,6 +92,7 @@ def write_tombstones(connection: Connection, bridge: str, stones: Sequence[Tombs
                 "at": stone.at,
                 "uids": dumps(sorted(stone.uids)),
                 "keys": dumps(sorted(stone.keys)),
+                "cancelled": stone.cancelled,
             }
             for stone in stones
         ],

@@ -16,7 +16,7 @@ from syncd.core.channel import Channel, Policy
 from syncd.core.marks import Unpaired
 from syncd.core.model import Appointment
 from syncd.core.pair import pair
-from syncd.core.paired import Doubt, Pairing, is_reborn
+from syncd.core.paired import Doubt, Pairing, reborn_at
 from syncd.core.rules import RuleSet
 from syncd.core.settle import settle
 from syncd.core.splits import Seeded, seed_splits
@@ -294,10 +294,12 @@ class World:
 
     def _met(self, each: Unpaired, stone: Tombstone) -> None:
         """Contested if it was edited since, else it is deleted once more."""
-        self.rows[(each.channel, each.copy.key)].id = stone.id
+        slot = reborn_at(each, stone, self.policy.channels[each.channel])
+        row = self.rows[(each.channel, each.copy.key)]
+        row.id, row.slot = stone.id, slot or WHOLE
         self.due.add(stone.id)
-        if is_reborn(each.copy, stone):
-            self.stones.remove(stone)
+        if slot is not None:
+            self.stones = [other for other in self.stones if other != stone]
             return
         copies = {(each.channel, WHOLE): Settled(each.copy, each.copy.reads)}
         self.agreements[stone.id] = Agreement(

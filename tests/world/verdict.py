@@ -96,12 +96,12 @@ class Verdict:
                     yield f"4: {token} does not belong in {name}"
 
     def _records(self) -> Iterator[str]:
-        """What somebody made in the CRM and was ended in a calendar keeps its record, as one that
-        is cancelled. (What we make there of an end that comes first may go with it.)"""
+        """What was ended in a calendar, and not in the CRM, keeps its record, as one that is
+        cancelled."""
         crm = self._systems[CRM]
         for token, birth in self._oracle.births.items():
             dropped = any(e.token == token and e.path[-1] == DELETED for e in self._oracle.edits)
-            if birth.sort == "lunch" or birth.channel != CRM or dropped or self._items(CRM, token):
+            if birth.sort == "lunch" or dropped or self._items(CRM, token):
                 continue
             deleted = any(e.token == token and e.channel == CRM for e in self._oracle.endings)
             gone = [crm.reads_of(item) for item in crm.buried.values()]
