@@ -115,7 +115,9 @@ def waits_for_cut(each: Unpaired, known: Known, policy: Policy, moment: Moment) 
         if agreement is None or agreement.deleting is not None:
             continue
         try:
-            split = find_coming_split(copy.reads, reads, moment.end, moment.default_zone)
+            split = find_coming_split(
+                *(copy.reads, reads, moment.end, moment.default_zone), invited=each.copy.invited
+            )
         except BadRecurrence:
             continue
         if split is not None and _is_known_of(agreement, frozenset(split.rid_map), channel):
@@ -142,7 +144,7 @@ def goes_on_from(cut: Cut, new: Case, moment: Moment) -> Split | None:
         return None
     try:
         reads = cut.before.reads, cut.after.reads, copy.reads
-        return find_split(*reads, moment.end, moment.default_zone)
+        return find_split(*reads, moment.end, moment.default_zone, invited=copy.invited)
     except BadRecurrence:
         return None
 

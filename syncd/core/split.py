@@ -43,10 +43,12 @@ _DAY = timedelta(days=1)
 class Split:
     """``cut_rid``: the first occurrence of the old series that is gone. ``rid_map``: the later
     old ids to those of the new series that stand for them; an old id that is not in it has none.
+    ``apart``: how far the new series begins from that occurrence.
     """
 
     cut_rid: RecurrenceId
     rid_map: Mapping[RecurrenceId, RecurrenceId]
+    apart: timedelta
 
 
 def find_split(
@@ -55,6 +57,8 @@ def find_split(
     newcomer: Appointment,
     horizon: datetime,
     default_zone: str = UTC_ZONE,
+    *,
+    invited: bool = True,
 ) -> Split | None:
     """Whether ``newcomer`` goes on where the series ``before`` was cut short to ``after``.
 
@@ -62,15 +66,19 @@ def find_split(
     ``horizon`` (aware UTC). The newcomer begins after the last occurrence that is left and not
     later than a period (or the day) after the first one that is gone, has the same organizer,
     and the same title, customer, attendees, or, renamed, the very time at which the series would
-    have gone on. Raises :class:`BadRecurrence`.
+    have gone on. One that is not ``invited`` is the calendar's own: who it names as organizer is
+    no matter where the series names nobody, as a copy of ours without guests.
+    Raises :class:`BadRecurrence`.
     """
-    if before.recurrence is None or _organizer(after) != _organizer(newcomer):
+    same = _organizer(after) == _organizer(newcomer) or not (invited or _organizer(after))
+    if before.recurrence is None or not same:
         return None
     kept, gone = _cut(before, after, horizon, default_zone)
     if not gone:
         return None
     earliest, latest = _reach(before, kept, gone, default_zone)
-    if not earliest < span_utc(newcomer.when, default_zone)[0] < latest:
+    begins = span_utc(newcomer.when, default_zone)[0]
+    if not earliest < begins < latest:
         return None
     first = when_at(before.when, wall_of_rid(gone[0]))
     if not _is_alike(after, newcomer):
@@ -79,7 +87,8 @@ def find_split(
             return None
     stands_for = pairing(gone, first, newcomer, horizon)
     mapped = ((rid, stands_for(rid)) for rid in gone)
-    return Split(gone[0], {rid: new for rid, new in mapped if new is not None})
+    apart = abs(begins - span_utc(first, default_zone)[0])
+    return Split(gone[0], {rid: new for rid, new in mapped if new is not None}, apart)
 
 
 def cut_off(
@@ -93,7 +102,12 @@ def cut_off(
 
 
 def find_coming_split(
-    series: Appointment, newcomer: Appointment, horizon: datetime, default_zone: str = UTC_ZONE
+    series: Appointment,
+    newcomer: Appointment,
+    horizon: datetime,
+    default_zone: str = UTC_ZONE,
+    *,
+    invited: bool = True,
 ) -> Split | None:
     """How ``newcomer`` would go on from a ``series`` that nobody has cut, if it was to be cut just
     for that; ``None`` if it cannot. Raises :class:`BadRecurrence`."""
@@ -105,7 +119,7 @@ def find_coming_split(
         left = cut(plain_rules, _starts(series, rid, default_zone), default_zone)
         if left is None:
             continue
-        split = find_split(series, left, newcomer, horizon, default_zone)
+        split = find_split(series, left, newcomer, horizon, default_zone, invited=invited)
         if split is not None:
             return split
     return None

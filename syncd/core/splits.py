@@ -16,6 +16,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import TypeAlias
 
 from syncd.core.belong import Moment
 from syncd.core.birth import born
@@ -29,6 +31,7 @@ from syncd.core.split import Split, carry_over, find_split
 from syncd.core.state import (
     WHOLE,
     Agreement,
+    AppointmentId,
     Case,
     ChannelName,
     Copy,
@@ -42,6 +45,10 @@ from syncd.core.state import (
 )
 
 RULE = "built-in: this and all following"
+
+
+_Heir: TypeAlias = tuple[timedelta, AppointmentId, AppointmentId, ChannelName]
+"""How far from the cut it begins; the series that was cut, what may go on from it, and where."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,15 +76,19 @@ def seed_splits(
     those that go on from it. ``elsewhere``: likewise, of what is settled at the same time: for
     that one waits."""
     divided: set[str] = set()
+    cut: set[tuple[AppointmentId, ChannelName]] = set()
+    heirs: set[AppointmentId] = set()
     seeded = {case.id: Seeded(case) for case in cases}
     newcomers = [case for case in cases if _newcomers(case, policy)]
     if newcomers:
         series = [case for case in cases if _is_series(case) or _is_told_apart(case)]
-        for newcomer in newcomers:
-            for old in series:
-                if _divide(seeded, old.id, newcomer.id, policy, moment):
-                    divided |= {old.id, newcomer.id}
-                    break
+        for _, old, new, channel in _heirs(series, newcomers, policy, moment):
+            if (old, channel) in cut or new in heirs:
+                continue  # somebody made another series just then, at about that time
+            if _divide(seeded, old, new, channel, policy, moment):
+                divided |= {old, new}
+                cut.add((old, channel))
+                heirs.add(new)
     for case in cases:
         cuts = cuts_of(case, policy, moment) if case.id not in divided else []
         if not cuts:
@@ -120,24 +131,49 @@ def _wholes(case: Case) -> dict[ChannelName, Copy]:
     }
 
 
+def _heirs(
+    series: Iterable[Case], newcomers: Iterable[Case], policy: Policy, moment: Moment
+) -> list[_Heir]:
+    """Which newcomers may go on from which series: who begins nearest to where it was cut first."""
+    found: list[_Heir] = []
+    for new in newcomers:
+        shown = _newcomers(new, policy)
+        for old in series:
+            for channel, copy in shown:
+                parted = _parted(old, channel, copy, policy, moment)
+                if parted is not None:
+                    found.append((parted[1].apart, old.id, new.id, channel))
+    return sorted(found, key=lambda heir: heir[0])
+
+
+def _parted(
+    old: Case, channel: ChannelName, newcomer: Copy, policy: Policy, moment: Moment
+) -> tuple[Copy, Split] | None:
+    after = _wholes(old).get(channel)
+    if after is None:
+        return None
+    return _found(_before(old, channel, after, policy), after, newcomer, moment)
+
+
 def _divide(
-    seeded: dict[str, Seeded], old_id: str, new_id: str, policy: Policy, moment: Moment
+    seeded: dict[AppointmentId, Seeded],
+    old_id: AppointmentId,
+    new_id: AppointmentId,
+    channel: ChannelName,
+    policy: Policy,
+    moment: Moment,
 ) -> bool:
     old, new = seeded[old_id].case, seeded[new_id].case
-    for channel, copy in _newcomers(new, policy):
-        after = _wholes(old).get(channel)
-        found = None
-        if after is not None:
-            found = _found(_before(old, channel, after, policy), after, copy, moment)
-        if found is None:
-            continue
-        known, (before, split) = seeded[old_id], found
-        if old.agreement is None:
-            known = _born_uncut(old, channel, before, policy, moment)
-        cut, rest = _seed(known.case, new, channel, copy, split, policy)
-        seeded[old_id], seeded[new_id] = replace(cut, records=known.records), rest
-        return True
-    return False
+    copy = _wholes(new)[channel]
+    parted = _parted(old, channel, copy, policy, moment)
+    if parted is None:
+        return False
+    known, (before, split) = seeded[old_id], parted
+    if old.agreement is None:
+        known = _born_uncut(old, channel, before, policy, moment)
+    cut, rest = _seed(known.case, new, channel, copy, split, policy)
+    seeded[old_id], seeded[new_id] = replace(cut, records=known.records), rest
+    return True
 
 
 def _before(old: Case, channel: ChannelName, after: Copy, policy: Policy) -> Iterator[Copy]:
@@ -166,7 +202,10 @@ def _found(
             was, now = before.reads, after.reads
             if was.recurrence == now.recurrence:
                 continue
-            split = find_split(was, now, newcomer.reads, moment.end, moment.default_zone)
+            split = find_split(
+                *(was, now, newcomer.reads, moment.end, moment.default_zone),
+                invited=newcomer.invited,
+            )
             if split is not None:
                 return before, split
     except BadRecurrence:
@@ -200,13 +239,12 @@ def _rejoined(
     """A series that was cut, with that of ``others`` that goes on from it; alone if none does.
     ``busy``: something else may, of which more will be known the next time."""
     for cut in cuts:
-        for other in others:
-            split = goes_on_from(cut, other, moment)
-            if split is None:
-                continue
+        follows = [(goes_on_from(cut, other, moment), other) for other in others]
+        heirs = [(split, other) for split, other in follows if split is not None]
+        for split, other in sorted(heirs, key=lambda heir: heir[0].apart):
             if is_busy(case, other, split):
                 busy = True
-                continue
+                break
             channel = policy.channels[cut.place[0]]
             (old, back), (new, moved) = taken_over(case, other, channel, split)
             record = Record(Kind.SPLIT, (), RULE, channel.name, note=case.id)

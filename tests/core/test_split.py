@@ -61,6 +61,25 @@ def test_moved_to_another_weekday_each_later_occurrence_has_its_successor() -> N
     assert "20260413T090000" not in split.rid_map
 
 
+@pytest.mark.parametrize(
+    ("ours", "invited", "found"), [(None, False, True), (None, True, False), ("bob", False, False)]
+)
+def test_a_calendar_that_names_itself_as_organizer_goes_on_from_a_copy_that_names_nobody(
+    ours: str | None, invited: bool, found: bool
+) -> None:
+    """Google names the calendar as organizer as soon as there are guests; our copies have none."""
+    of = Person(f"{ours}@example.com") if ours else None
+    newcomer = replace(THURSDAYS, organizer=Person("alice@example.com"))
+    split = find_split(
+        replace(BEFORE, organizer=of),
+        replace(AFTER, organizer=of),
+        newcomer,
+        HORIZON,
+        invited=invited,
+    )
+    assert (split is not None) == found
+
+
 def test_outcomes_stay_and_what_the_channel_cannot_carry_comes_along() -> None:
     """Trace 38: outcomes already written stay, at their new times."""
     split = find_split(BEFORE, AFTER, THURSDAYS, HORIZON)
@@ -101,7 +120,9 @@ def test_the_last_one_split_off_alone() -> None:
     before = series(rule="FREQ=WEEKLY;COUNT=4")
     single = replace(series(datetime(2026, 3, 24, 11)), recurrence=None)
     split = find_split(before, AFTER, single, HORIZON)
-    assert split == Split("20260323T090000", {"20260323T090000": "20260324T110000"})
+    assert split == Split(
+        "20260323T090000", {"20260323T090000": "20260324T110000"}, timedelta(days=1, hours=2)
+    )
 
 
 def test_a_series_of_whole_days() -> None:

@@ -123,3 +123,21 @@ def test_where_nothing_else_is_known_of_it_nobody_waits() -> None:
     cut(made)
     assert made.cycle() == 1
     assert made.reads("cal2").recurrence == UNTIL
+
+
+@pytest.mark.parametrize("between", [True, False])
+def test_of_two_new_series_the_one_that_begins_where_it_was_cut_goes_on(between: bool) -> None:
+    """Invariant 2. Somebody makes another weekly visit at that time: the rows, and what is written
+    in them, go to the other one."""
+    made = of_rows()
+    rows = {slot: s.copy.key for (n, slot), s in made.agreements[made.only].copies.items() if slot}
+    cut(made)
+    if between:
+        made.cycle()
+    made.add("cal", replace(REST, when=at(28, 14)), "another")
+    made.add("cal", REST, "rest")
+    made.run(4)
+    assert len(made.agreements) == 3
+    assert made.remotes["rows"].copies[rows[RIDS[4]]].reads.when == at(40, 10)
+    assert set(rows.values()) < set(made.remotes["rows"].copies)
+    assert len(made.history(Kind.SPLIT)) == 1
