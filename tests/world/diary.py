@@ -126,6 +126,7 @@ class Diary(Oracle):
     ) -> None:
         """The item ``gone`` was deleted where it read as ``shown``; these are ``left``."""
         for each in self.readings():
+            each._forget_cuts(channel, each.names.get(token, token))
             self.others += each._parted(channel, each.names.get(token, token), gone, shown, left)
 
     def put_back(self, token: Token) -> None:
@@ -137,6 +138,15 @@ class Diary(Oracle):
 
     def stands_for(self, token: Token, slot: str) -> Token:
         return Oracle.stands_for(self, self.names.get(token, token), slot)
+
+    def _forget_cuts(self, channel: str, token: Token) -> None:
+        """Who cuts a series, makes another, and deletes the first one before there was a look has
+        just made another one: nobody else can tell that it goes on."""
+        for edit in self.edits:
+            own = (edit.token, edit.channel) == (token, channel) and edit.path == ("recurrence",)
+            cuts = self.heirs.get(token)
+            if own and cuts and not self._was_seen(channel, range(edit.look, len(self.calm))):
+                del cuts[min(cuts)]  # a series is cut again only before
 
     def _parted(
         self,

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import inspect
+from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
-from syncd.core.model import Appointment, Timed
+from syncd.core.model import Appointment, Recurrence, Timed
 from tests.world.clock import START
 from tests.world.company import CRM, CUSTOMER
 from tests.world.diary import Diary
@@ -128,3 +130,21 @@ def test_every_reading_is_told_everything() -> None:
     }
     assert len(tellings) > 10
     assert tellings - vars(Diary).keys() == set()
+
+
+@pytest.mark.parametrize(("seen", "whose"), [(False, "t2"), (True, "t21")])
+def test_who_deletes_what_was_just_cut_has_made_another_series(seen: bool, whose: str) -> None:
+    oracle = _stage().oracle
+    start = START.replace(tzinfo=None)
+    before = Appointment(
+        Timed(start, start.replace(hour=start.hour + 1), "UTC"),
+        title="t2 王先生",
+        recurrence=Recurrence(("FREQ=WEEKLY;COUNT=6",)),
+    )
+    after = replace(before, recurrence=Recurrence(("FREQ=WEEKLY;COUNT=2",)))
+    slot = f"{start + timedelta(days=14):%Y%m%dT%H%M%S}"
+    oracle.split("cal1", "t2", (slot, "t21"), before, after)
+    if seen:
+        oracle.looked(calm=CALM, listed=[CRM, "cal1"])
+    oracle.deleted("cal1", "t2", ("k1", None), after, {})
+    assert oracle.stands_for("t2", slot) == whose
