@@ -179,7 +179,7 @@ def _merged(
         keep = judge(found, edits, draft, policy, moment, merged)
     for decision in decisions:
         if keep or _joins(decision):
-            _apply(decision, draft)
+            _apply(decision, draft, heres)
         else:
             _drop(decision, draft)
     if keep:
@@ -286,13 +286,17 @@ def _joins(decision: Decision) -> bool:
     return here is not None and here.newcomer
 
 
-def _apply(decision: Decision, draft: Draft) -> None:
+def _apply(decision: Decision, draft: Draft, heres: list[Here]) -> None:
     if decision.asked:
         draft.keep_open(decision)
         return
     was_open = draft.open.pop(decision.path, None)
     draft.take(decision)
     if was_open is not None:
+        for here in heres:  # also where it was decided for what had been agreed before
+            claimed = was_open.claims.get(here.channel.name, decision.value)
+            if claimed != decision.value and _stands_for(here, decision.path):
+                draft.dispute(here, decision.path)
         _end_absences(decision.path, was_open, draft)
         claims = tuple((claim.channel, claim.value) for claim in decision.claims)
         draft.records.append(

@@ -223,3 +223,12 @@ def test_trace_09_resolve_settles_the_question() -> None:
     assert whens(world) == [at(10, 16)] * 3
     assert not world.agreements[world.only].open
     assert world.agreements[world.only].setters[("when",)].channel == "person:admin"
+
+
+def test_trace_09_resolve_for_what_was_agreed_puts_the_claimants_back() -> None:
+    """Invariant 1: that the agreement does not change is no reason to leave them as they are."""
+    world = _asked()
+    world.order(Order("admin", world.now, {("when",): VISIT.when}))
+    world.run()
+    assert whens(world) == [VISIT.when] * 3
+    assert not world.agreements[world.only].open

@@ -23,6 +23,9 @@ EXAMPLES = (
     "test_unmet.py",
     "test_traces_*.py",
     "test_endings.py",
+    "test_outlives.py",
+    "test_put_back.py",
+    "test_split*.py",
     "test_invitations*.py",
 )
 TESTS = (*EXAMPLES, "test_laws_settling.py", "test_laws_*.py")

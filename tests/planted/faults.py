@@ -335,4 +335,28 @@ FAULTS = (
         "    return True\n",
         "a record that knew nothing of it brings back what was cancelled",
     ),
+    Fault(
+        "syncd/core/settle.py",
+        "            if claimed != decision.value and _stands_for(here, decision.path):\n",
+        "            if False:\n",
+        "who was not given right by the answer to a question keeps what it says",
+    ),
+    Fault(
+        "syncd/core/paired.py",
+        "    if stone.cancelled and channel.is_crm:\n",
+        "    if False:\n",
+        "a record that is shown late is deleted with what was only cancelled",
+    ),
+    Fault(
+        "syncd/core/reborn.py",
+        "        if behind is not None:\n",
+        "        if False:\n",
+        "what a copy had not been told of is taken off by who puts it back",
+    ),
+    Fault(
+        "syncd/core/splits.py",
+        "    return sorted(found, key=lambda heir: heir[0])\n",
+        "    return found\n",
+        "of two new series the first goes on, wherever it begins",
+    ),
 )

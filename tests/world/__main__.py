@@ -12,6 +12,7 @@ import sys
 import tempfile
 from collections.abc import Sequence
 from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 
@@ -54,6 +55,7 @@ def main() -> None:
     parser.add_argument("--without", action="append", default=[], help="a verb to leave out")
     parser.add_argument("--shrink", action="store_true")
     parser.add_argument("--vendors", action="store_true", help="Google, Microsoft 365 over HTTP")
+    parser.add_argument("--ask", action="append", default=[], help="a field to ask a person of")
     given = parser.parse_args()
     dialects.keep()
     quiet = structlog.make_filtering_bound_logger(logging.CRITICAL)
@@ -70,6 +72,7 @@ def _play_all(given: argparse.Namespace, hosts: Memory) -> int:
     known = {} if given.vendors else KNOWN
     for seed in range(given.first, given.last):
         company = (a_hosted_company if given.vendors else a_company)(Random(seed))
+        company = replace(company, asks=tuple(given.ask))
         steps: list[Step] = [
             step
             for step in storm(seed, company, given.acts, faults=not given.fair)

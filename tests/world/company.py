@@ -45,12 +45,14 @@ class Desk:
 class Company:
     """The channels of a bridge in configured order, and one rule for all fields: ``ranking``.
 
-    The rule is ``prefer = ranking``. Limits on deletions are to be off: people here are few
-    and delete much.
+    The rule is ``prefer = ranking``, but for those fields of which it ``asks``: they wait for a
+    person, who takes the value of the first in the ranking. Limits on deletions are to be off:
+    people here are few and delete much.
     """
 
     desks: tuple[Desk, ...]
     ranking: tuple[str, ...]
+    asks: tuple[str, ...] = ()
 
     def desk(self, name: str) -> Desk:
         """The channel with this name."""

@@ -17,6 +17,7 @@ from syncd.connector import Collection, Connector, Manifest, Plugin, System
 from syncd.core.model import Appointment
 from syncd.core.state import AppointmentId, ChannelName, Key, Record, Slot
 from syncd.errors import ConnectorError
+from syncd.inbox import ItemKind, items, resolve
 from syncd.pool import Begun, Job, SerialPool
 from syncd.store import Store
 from syncd.store.channels import prepare
@@ -175,6 +176,15 @@ class Deployed:
         """All of history."""
         return [(entry.appointment, entry.record) for entry in self._store.history()]
 
+    def answer(self) -> int:
+        """Answer what is open: the value of whoever ranks first."""
+        ranking, now = self._stage.company.ranking, self._stage.clock.now()
+        waiting = [each for each in items(self._store) if each.kind is ItemKind.QUESTION]
+        for each in waiting:
+            best = min(each.choices, key=ranking.index)
+            resolve(self._store, each.id, now, "anna", lambda: "", take=best)
+        return len(waiting)
+
     def _copies(self) -> dict[tuple[str, Key], Appointment | None]:
         """By channel and key, what the store knows of its copies: what they read as, or what was
         written where only an answer tells of it; ``None`` if that was to be deleted."""
@@ -249,7 +259,9 @@ def configuration(company: Company, own: Mapping[str, Sequence[str]]) -> str:
 def rules(company: Company) -> str:
     """The company's rules file."""
     ranking = ", ".join(f'"{name}"' for name in company.ranking)
-    return f'[[rule]]\nfields = ["*"]\nprefer = [{ranking}]\n'
+    asks = ", ".join(f'"{name}"' for name in company.asks)
+    first = f'[[rule]]\nfields = [{asks}]\nprefer = "ask"\n' if asks else ""
+    return f'{first}[[rule]]\nfields = ["*"]\nprefer = [{ranking}]\n'
 
 
 def _copy(source: Path, target: Path) -> None:

@@ -64,6 +64,9 @@ class Mirror:
     def records(self) -> Iterable[tuple[AppointmentId, Record]]:
         return () if self._fault == "no records" else tuple(self._records)
 
+    def answer(self) -> int:
+        return 0
+
     def cycle(self) -> None:
         self._cycles += 1
         held = {name: self._look(client) for name, client in self._clients.items()}

@@ -58,6 +58,10 @@ class Deployment(Protocol):
         """All of history, as it stands in the store."""
         ...
 
+    def answer(self) -> int:
+        """A person answers all that was asked; how many questions that were."""
+        ...
+
 
 class Stage:
     """The remotes of a company, its people and their diary, before a deployment is there.
@@ -117,16 +121,26 @@ class Stage:
         self.oracle.looked(calm=calm, listed=listed)
 
     def come_to_rest(self, deployment: Deployment) -> list[str]:
-        """Clear weather, nobody edits: cycles until one writes nothing, twice a day apart."""
+        """Clear weather, nobody edits, all questions are answered: cycles until one writes nothing,
+        twice a day apart."""
         for system in self.systems.values():
             clear(system)
         for _ in range(2):
-            if not self._quieten(deployment):
-                return [f"1: still writing after {REST} cycles"]
+            complaints = self._answer_all(deployment)
+            if complaints:
+                return complaints
             self.clock.advance(RELEASE)
         before = self._writes()
         self.cycle(deployment)
         return [] if self._writes() == before else ["1: a further cycle writes again"]
+
+    def _answer_all(self, deployment: Deployment) -> list[str]:
+        for _ in range(REST):
+            if not self._quieten(deployment):
+                return [f"1: still writing after {REST} cycles"]
+            if not deployment.answer():
+                return []
+        return [f"1: still asking after {REST} answers"]
 
     def _quieten(self, deployment: Deployment) -> bool:
         quiet = 0

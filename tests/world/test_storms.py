@@ -6,6 +6,7 @@ More storms: ``SYNCD_STORMS=500 pytest tests/world/test_storms.py``, or ``python
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 
@@ -72,5 +73,14 @@ def test_people_in_fair_weather(seed: int, tmp_path: Path) -> None:
 def test_people_in_storms(seed: int, tmp_path: Path) -> None:
     """Invariants 1 to 6, 8, 9 and 10."""
     company = a_company(Random(seed))
+    steps = storm(seed, company)
+    assert play(steps, company, lambda stage: Deployed(stage, tmp_path), seed) == []
+
+
+@pytest.mark.parametrize("seed", range(2000, 2000 + STORMS // 2))
+def test_people_in_storms_whose_rules_ask(seed: int, tmp_path: Path) -> None:
+    """The same, where a person decides what two have set; both values stand until then."""
+    asks = ("when", "title", "location", "description", "attendees", "status")
+    company = replace(a_company(Random(seed)), asks=asks)
     steps = storm(seed, company)
     assert play(steps, company, lambda stage: Deployed(stage, tmp_path), seed) == []

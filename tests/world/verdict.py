@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from syncd.core.fidelity import project
 from syncd.core.model import Appointment, Status, Value
-from syncd.core.paths import DELETED, Path, get
+from syncd.core.paths import DELETED, Path, field_of, get
 from syncd.core.state import AppointmentId, Key, Marker
 from tests.world.company import CRM, Desk
 from tests.world.diary import Diary
@@ -191,6 +191,8 @@ class Verdict:
 
     def _priorities(self) -> Iterator[str]:
         for edit in self._oracle.edits:
+            if field_of(edit.path) in self._oracle.company.asks:
+                continue  # who answers decides, and not at once
             place = (edit.token, edit.path)
             rivals = [e for e in self._oracle.edits if (e.token, e.path) == place]
             if any(e.look > edit.look for e in rivals) or not self._oracle.was_calm(edit):
