@@ -315,6 +315,8 @@ def _cancel(step: Act, desk: Desk, key: Key, system: Remote, oracle: Diary) -> N
         return
     shown = system.reads(key)
     system.person_edit(key, lambda held: replace(held, status=Status.CANCELLED))
+    if key not in system.items:
+        oracle.taken_off(desk.name, step.token)
     oracle.ended(desk.name, step.token, key, shown)
 
 
