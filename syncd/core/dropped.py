@@ -8,8 +8,9 @@ from syncd.core.claims import Claim, setter_of
 from syncd.core.decide import Decision
 from syncd.core.model import Appointment, Value
 from syncd.core.paths import DELETED, Path, get
+from syncd.core.recurrence import is_occurrence
 from syncd.core.situation import Here
-from syncd.core.state import Agreement, ChannelName, Kind, Record
+from syncd.core.state import WHOLE, Agreement, ChannelName, Kind, Record
 
 DROPPED_NOTE = "occurrence dropped against edit"
 """The note of a conflict whose value is shown nowhere."""
@@ -43,6 +44,51 @@ def edits_of_dropped(
                 )
             )
     return records + _edits_too_late(decisions, merged, agreement)
+
+
+def edits_of_cut(
+    decisions: Sequence[Decision], agreement: Agreement
+) -> tuple[list[Decision], list[Record]]:
+    """What was decided of occurrences that the agreed series was cut short of, which the copies
+    that say it still have; and what is to be told of that.
+
+    None of it is agreed on: the series would have occurrences of which its rule knows nothing,
+    which no calendar can show and Graph not even store.
+    """
+    series = agreement.appointment
+    moved = any(d.path in (("when",), ("recurrence",)) and d.winner is not None for d in decisions)
+    if series.recurrence is None or moved:
+        return [], []
+    late = [d for d in decisions if d.path[0] == "overrides" and _is_cut(d, series)]
+    setter = setter_of(agreement, ("recurrence",))
+    by = setter.channel if setter is not None else ""
+    records = [
+        Record(
+            Kind.CONFLICT,
+            claim.path,
+            setter.rule if setter is not None else decision.rule,
+            by,
+            claims=((by, True), (claim.channel, claim.value)),
+            note=DROPPED_NOTE,
+        )
+        for decision in late
+        if decision.path[2] != DELETED
+        for claim in decision.claims
+    ]
+    return late, records
+
+
+def _is_cut(decision: Decision, series: Appointment) -> bool:
+    slot = decision.path[1]
+    if is_occurrence(series, slot) or any(slot == known for known, _ in series.overrides):
+        return False
+    return bool(decision.claims) and all(
+        claim.here is not None
+        and claim.here.place[1] == WHOLE
+        and claim.here.copy is not None
+        and is_occurrence(claim.here.copy.reads, slot)
+        for claim in decision.claims
+    )
 
 
 def _edits_too_late(

@@ -26,7 +26,7 @@ from syncd.core.claims import (
 )
 from syncd.core.decide import Court, Decision
 from syncd.core.draft import Draft, own_path
-from syncd.core.dropped import agreed_unseen, edits_of_dropped
+from syncd.core.dropped import agreed_unseen, edits_of_cut, edits_of_dropped
 from syncd.core.existence import ENDED_RULE, STATUS, deletions, is_cancelling, judge, revive
 from syncd.core.model import Status
 from syncd.core.orders import bring_back, brought_back, carry_out, ordered, overruled, restoring
@@ -165,6 +165,11 @@ def _merged(
         court.decide(path, unsubsumed(found, policy), asking=_asking(path, agreement))
         for path, found in by_path(claims).items()
     ]
+    cut, told = edits_of_cut(decisions, agreement)
+    decisions = [each for each in decisions if each not in cut]
+    draft.records += told
+    for each in cut:
+        _drop(each, draft)
     cancelling = [c for d in decisions for c in _cancelling(d, agreement)]
     if cancelling:
         decisions = [d for d in decisions if d.path != STATUS]

@@ -26,6 +26,7 @@ EXAMPLES = (
     "test_outlives.py",
     "test_put_back.py",
     "test_split*.py",
+    "test_cut.py",
     "test_invitations*.py",
 )
 TESTS = (*EXAMPLES, "test_laws_settling.py", "test_laws_*.py")

@@ -1,0 +1,60 @@
+"""A series is cut short; in a copy that was not told of it somebody goes on with what is gone."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from syncd.core.model import Override, Recurrence
+from syncd.core.state import Kind
+from tests.core.harness import World, settled_world
+from tests.core.remote import Fault
+from tests.core.test_traces_series import RIDS, WEEKLY
+
+UNTIL = Recurrence(("FREQ=WEEKLY;UNTIL=20260317T100000Z",))
+LATER = RIDS[4]
+
+
+def _untold() -> World:
+    """Three calendars; the series ends with its second occurrence, of which one was not told."""
+    made = settled_world("cal", "cal2", "cal3", visit=WEEKLY)
+    kept = tuple(pair for pair in made.reads("cal").overrides if pair[0] < RIDS[2])
+    made.remotes["cal2"].faults.extend([Fault.REFUSED] * 9)
+    made.edit("cal", recurrence=UNTIL, overrides=kept)
+    for _ in range(3):
+        made.cycle()
+    assert made.agreed().recurrence == UNTIL
+    assert made.reads("cal2").recurrence == WEEKLY.recurrence
+    made.remotes["cal2"].faults.clear()
+    made.records.clear()
+    return made
+
+
+@pytest.mark.parametrize(
+    ("own", "told"),
+    [
+        (Override((("title", "改期"),)), [(("cal", True), ("cal2", "改期"))]),
+        (Override((), True), []),
+    ],
+)
+def test_what_is_said_of_an_occurrence_that_was_cut_off_makes_none(
+    own: Override, told: list[object]
+) -> None:
+    """Invariants 1 and 2: the series stays as it was cut, and what was said is on record."""
+    made = _untold()
+    others = tuple(pair for pair in made.reads("cal2").overrides if pair[0] != LATER)
+    made.edit("cal2", overrides=(*others, (LATER, own)))
+    made.run()
+    for name in ("cal", "cal2", "cal3"):
+        assert made.reads(name).recurrence == UNTIL
+        assert LATER not in dict(made.reads(name).overrides)
+    assert [record.claims for record in made.history(Kind.CONFLICT)] == told
+
+
+def test_an_occurrence_beyond_the_rule_that_its_own_calendar_shows_is_carried() -> None:
+    """Some calendars keep an exception beyond the end of its series, and show it."""
+    made = settled_world("cal", "cal2", visit=replace(WEEKLY, recurrence=UNTIL, overrides=()))
+    made.edit("cal", overrides=((LATER, Override((("title", "加一次"),))),))
+    made.run()
+    assert dict(made.reads("cal2").overrides)[LATER] == Override((("title", "加一次"),))
