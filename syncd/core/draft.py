@@ -139,7 +139,9 @@ class Draft:
         for claim in decision.struck:
             if claim.here is not None:
                 self.dispute(claim.here, claim.path)
-        claims = {claim.channel: claim.value for claim in decision.claims}
+        # Who set what is agreed may say something else by now.
+        sides = sorted(decision.claims, key=lambda claim: not claim.agreed)
+        claims = {claim.channel: claim.value for claim in sides}
         known = self.open.get(decision.path)
         if known is not None and known.claims == claims:
             return

@@ -232,3 +232,20 @@ def test_trace_09_resolve_for_what_was_agreed_puts_the_claimants_back() -> None:
     world.run()
     assert whens(world) == [VISIT.when] * 3
     assert not world.agreements[world.only].open
+
+
+def test_trace_09_who_set_what_is_agreed_is_asked_about_what_it_says_now() -> None:
+    """Its own new value is its side of the question, not the one that it had set before."""
+    ask = Rule(name="ask.toml:3", fields=frozenset({"when"}), decide=Decide.ASK)
+    world = settled_world("crm", "cal", ruleset=rules(ask, *USUAL.rules))
+    world.edit("crm", when=at(10, 15))
+    world.remotes["cal"].faults.append(Fault.REFUSED)
+    world.cycle()
+    world.edit("cal", when=at(10, 17))
+    world.edit("crm", when=at(10, 18))
+    world.run()
+    (question,) = world.agreements[world.only].open.values()
+    assert question.claims == {"cal": at(10, 17), "crm": at(10, 18)}
+    world.order(Order("admin", world.now, {("when",): at(10, 15)}))
+    world.run()
+    assert whens(world) == [at(10, 15)] * 2
