@@ -72,6 +72,7 @@ class Topic(StrEnum):
     CONFLICTS = "conflicts"
     ASIDE = "aside"
     SILENT = "silent"
+    OWED = "owed"
     STATE = "state"
     TOKENS = "tokens"
 

@@ -20,6 +20,9 @@ SOON = timedelta(days=3)
 LEAST_FREE = 100_000_000
 """Bytes that must be free where the state is kept: a day of a large installation's writes."""
 
+OWED_AFTER = timedelta(minutes=20)
+"""So long a write may be owed before it is told: the alert SyncdWritesOwed waits as long."""
+
 FAILING = timedelta(minutes=1)
 """So long every cycle must have failed before it is told: one may meet a locked database."""
 
@@ -45,6 +48,15 @@ class Silent:
     since: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class Unwritten:
+    """What a channel that answers has not taken: so many writes, the first one since ``since``."""
+
+    system: str
+    writes: int
+    since: datetime
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
     """How things are at ``now``.
@@ -52,8 +64,9 @@ class Facts:
     ``readable``: whether the state could be read; if not, what is kept in it is unknown.
     ``refused``: systems that refuse our sign-in. ``waiting``: decisions by bridge. ``aside``:
     items by system. ``silent``: channels that do not answer, ``channels``: how many a system
-    has. ``expiring``: when the token of a system ends. ``failing``: since when every cycle has
-    failed, ``fault`` is the class of the last error. ``free``: bytes, ``None`` if unknown.
+    has. ``owed``: channels that answer, and are owed writes. ``expiring``: when the token of a
+    system ends. ``failing``: since when every cycle has failed, ``fault`` is the class of the
+    last error. ``free``: bytes, ``None`` if unknown.
     """
 
     now: datetime
@@ -64,6 +77,7 @@ class Facts:
     aside: Mapping[str, int] = field(default_factory=dict)
     silent: tuple[Silent, ...] = ()
     channels: Mapping[str, int] = field(default_factory=dict)
+    owed: tuple[Unwritten, ...] = ()
     expiring: Mapping[str, datetime] = field(default_factory=dict)
     failing: datetime | None = None
     fault: str = ""
@@ -122,6 +136,7 @@ def alerts(facts: Facts, silent_after: timedelta) -> list[Alert]:
         Topic.HOLDS: _holds(facts),
         Topic.SIGN_IN: (Entry(subject=system) for system in facts.refused),
         Topic.SILENT: _silent(facts, silent_after),
+        Topic.OWED: _owed(facts),
         Topic.TOKENS: _tokens(facts),
         Topic.CONFLICTS: _counted(facts.waiting),
         Topic.ASIDE: _counted(facts.aside),
@@ -173,6 +188,15 @@ def _silent(facts: Facts, silent_after: timedelta) -> Iterator[Entry]:
     for system, count in counts.items():
         total = facts.channels.get(system, 0)
         yield Entry(subject=system, count=count, total=total, at=first[system])
+
+
+def _owed(facts: Facts) -> Iterator[Entry]:
+    """By system: one that takes no writes takes none for any of its channels."""
+    for system in dict.fromkeys(each.system for each in facts.owed):
+        these = [each for each in facts.owed if each.system == system]
+        since = min(each.since for each in these)
+        if facts.now - since >= OWED_AFTER:
+            yield Entry(subject=system, count=sum(each.writes for each in these), at=since)
 
 
 def _tokens(facts: Facts) -> Iterator[Entry]:

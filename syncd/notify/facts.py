@@ -15,10 +15,10 @@ from sqlalchemy.exc import SQLAlchemyError
 from syncd.breakers import CIRCUIT, decode
 from syncd.config import BridgeSettings, Settings
 from syncd.core.state import PERSON
-from syncd.notify.alerts import Facts, Held, Silent
+from syncd.notify.alerts import Facts, Held, Silent, Unwritten
 from syncd.schedule import Fault
 from syncd.shown import causes
-from syncd.store import ChannelState, Hold, HoldState, Store
+from syncd.store import ChannelState, Debt, Hold, HoldState, Store
 
 MOST_SOURCES = 3
 """So many channels are named as those where it was done: those where most was."""
@@ -71,12 +71,14 @@ def gather(
     systems: Mapping[str, str],
     seen: Seen,
     since: Mapping[str, datetime],
+    back: Mapping[str, datetime],
     now: datetime,
     *,
     failing: datetime | None,
     free: int | None,
 ) -> Facts:
-    """How things are. ``since``: from when on each silent channel has not answered.
+    """How things are. ``since``: from when on each silent channel has not answered; ``back``:
+    from when on one that was silent has.
 
     A state that cannot be read is a fact, not an error.
     """
@@ -90,6 +92,7 @@ def gather(
             for each in store.asides()
             if each.until > now
         )
+        owed = tuple(_unwritten(each, back) for each in store.debts() if each.channel not in since)
     except SQLAlchemyError as error:
         fault = type(error).__name__
         return Facts(now=now, readable=False, failing=failing, fault=fault, free=free)
@@ -101,11 +104,18 @@ def gather(
         aside=aside,
         silent=tuple(Silent(channel, systems[channel], at) for channel, at in since.items()),
         channels=Counter(systems.values()),
+        owed=owed,
         expiring=seen.expiring,
         failing=failing,
         fault=seen.fault,
         free=free,
     )
+
+
+def _unwritten(debt: Debt, back: Mapping[str, datetime]) -> Unwritten:
+    """While the channel did not answer, that was all there was to tell; it is given time anew."""
+    since = max(debt.since, back.get(debt.channel, debt.since))
+    return Unwritten(debt.system, debt.writes, since)
 
 
 def _held(hold: Hold) -> Held:

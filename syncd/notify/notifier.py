@@ -70,6 +70,7 @@ class Notifier:
         self._zone = settings.daemon.time_zone
         self._places = [Place(each, sender(each)) for each in settings.notify]
         self._since: dict[str, datetime] | None = None
+        self._back: dict[str, datetime] = {}
         self._failing: datetime | None = None
         self._looked: datetime | None = None
 
@@ -84,6 +85,7 @@ class Notifier:
             self._systems,
             seen,
             self._silent_since(now),
+            self._back,
             now,
             failing=self._failing,
             free=self._free(),
@@ -116,6 +118,7 @@ class Notifier:
             mute = unanswered(self._systems, self._store)
             since = {channel: min(now, self._since.get(channel, now)) for channel in sorted(mute)}
             if since != self._since:
+                self._back |= dict.fromkeys(self._since.keys() - mute, now)
                 self._since = since
                 self._store.meta_set(_SILENT, _times_text(since))
         except SQLAlchemyError as error:

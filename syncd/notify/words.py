@@ -134,6 +134,12 @@ _EN = {
         {"": "{subject}: {count} of {total} channels have not answered since {at}"},
         "Is it up, and can it be reached from here? syncd check. What it misses it will get later.",
     ),
+    Topic.OWED: Words(
+        "a system does not take what is to be written",
+        "every system has taken what was to be written",
+        {"": "{subject}: writes owed: {count}, the first since {at}"},
+        "Why, in its words: syncd status. What it is owed it will get later.",
+    ),
     Topic.STATE: Words(
         "the state is in danger",
         "the state is kept again",
@@ -187,6 +193,12 @@ _ZH = {
         "所有系统均已恢复响应",
         {"": "{subject}：{total} 个通道中有 {count} 个自 {at} 起没有响应"},
         "请检查该系统是否运行、能否从本机访问：syncd check。恢复后会自动补上遗漏的更改。",
+    ),
+    Topic.OWED: Words(
+        "有系统不接受写入",
+        "所有系统均已接受待写入的更改",
+        {"": "{subject}：有 {count} 项写入未完成，最早的始于 {at}"},
+        "查看该系统给出的原因：syncd status。恢复后会自动补上这些写入。",
     ),
     Topic.STATE: Words(
         "状态数据面临风险",

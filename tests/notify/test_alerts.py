@@ -5,18 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from syncd.config import Language, Topic
-from syncd.notify.alerts import Alert, Entry, Facts, Held, Silent, alerts
+from syncd.notify.alerts import Alert, Entry, Facts, Held, Silent, Unwritten, alerts
 from syncd.notify.ledger import HOUR, News, Told, begun, decoded, encoded, news, quietly
 from syncd.notify.words import alarm, all_clear, trial
 
 NOW = datetime(2026, 11, 22, 2, 0, tzinfo=UTC)
 HOURS = timedelta(hours=1)
+ALERTS = Path(__file__).resolve().parents[2] / "deploy" / "prometheus" / "alerts.yml"
 
 
 def _found(**facts: object) -> dict[Topic, Alert]:
@@ -39,6 +41,7 @@ def test_each_topic() -> None:
         aside={"crm": 2},
         silent=(Silent("sales/bob", "radicale", NOW - 2 * HOURS),),
         channels={"radicale": 4},
+        owed=(Unwritten("crm", 2, NOW - HOURS), Unwritten("crm", 3, NOW)),
         expiring={"google": NOW + timedelta(days=2), "feishu": NOW - HOURS},
         failing=NOW - timedelta(minutes=1),
         fault="OperationalError",
@@ -47,6 +50,7 @@ def test_each_topic() -> None:
     assert set(found) == set(Topic)
     assert found[Topic.CONFLICTS].count == 4
     assert found[Topic.SILENT].entries[0].total == 4
+    assert found[Topic.OWED].entries == (Entry(subject="crm", count=5, at=NOW - HOURS),)
     assert found[Topic.TOKENS].names == {"google soon", "feishu over"}
     assert found[Topic.STATE].names == {"state failing", "disk full"}
 
@@ -62,6 +66,16 @@ def test_silence_is_told_after_its_time_only() -> None:
     assert {each.topic for each in alerts(Facts(now=NOW, silent=mute), timedelta(minutes=30))} == {
         Topic.SILENT
     }
+
+
+def test_what_is_owed_is_told_after_its_time_only() -> None:
+    """As long as Prometheus waits: what a system takes a moment later is nobody's business."""
+    rules = ALERTS.read_text("utf-8").partition("alert: SyncdWritesOwed")[2]
+    expected = timedelta(seconds=int(rules.partition("> ")[2].partition("\n")[0]))
+    expected += timedelta(minutes=int(rules.partition("for: ")[2].partition("m")[0]))
+    second = timedelta(seconds=1)
+    assert _found(owed=(Unwritten("crm", 9, NOW - expected + second),)) == {}
+    assert set(_found(owed=(Unwritten("crm", 9, NOW - expected),))) == {Topic.OWED}
 
 
 def test_of_a_state_that_cannot_be_read_nothing_else_is_said() -> None:
@@ -214,7 +228,7 @@ def test_every_topic_can_be_said(topic: Topic, language: Language) -> None:
         assert message.title.startswith("syncd (ab12cd34): ")
         assert "syncd " in message.body
         assert "{" not in message.text
-        if "{at}" in message.text or topic in (Topic.SILENT, Topic.TOKENS):
+        if "{at}" in message.text or topic in (Topic.SILENT, Topic.OWED, Topic.TOKENS):
             assert "2026-11-22 10:00 (Asia/Shanghai)" in message.text
     over = all_clear(topic, language, "ab12cd34")
     assert over.title != message.title
