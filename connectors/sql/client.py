@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
@@ -29,6 +29,9 @@ _REFUSED = ("0A", "21", "22", "23", "27", "44", "P0")
 # MySQL 8.4 error reference: access denied for user, to database, for command, for column.
 _MYSQL_DENIED = frozenset({1044, 1045, 1142, 1143, 1227})
 
+_WAITED = frozenset({1205, 1222})
+"""The time for a lock is over: MySQL's ER_LOCK_WAIT_TIMEOUT, and SQL Server's number for it."""
+
 
 class Database:
     """One engine. Connections are made when they are needed. Safe for several threads."""
@@ -41,8 +44,10 @@ class Database:
         if self._file is not None:
             event.listen(self._engine, "connect", _prepare_sqlite(timeout))
             event.listen(self._engine, "begin", _begin_sqlite)
-        elif self._engine.driver == "psycopg":
-            event.listen(self._engine, "connect", _prepare_psycopg(timeout))
+        else:
+            if self._engine.driver == "psycopg":
+                event.listen(self._engine, "connect", _prepare_psycopg)
+            event.listen(self._engine, "connect", bounded(self._engine.dialect.name, timeout))
 
     @property
     def requests(self) -> int:
@@ -180,9 +185,13 @@ def _certainly_undone(error: exc.DBAPIError) -> bool:
 
 def _has_waited(error: exc.DBAPIError) -> bool:
     """Whether somebody's lock was waited for until the configured time was over: SQLite says so
-    after ``busy_timeout``, PostgreSQL after ``lock_timeout`` (55P03)."""
+    after ``busy_timeout``, PostgreSQL after ``lock_timeout`` (55P03), others by a number. ODBC
+    has it in its text only."""
     name = getattr(error.orig, "sqlite_errorname", "")
-    return name.startswith("SQLITE_BUSY") or _sqlstate(error) == "55P03"
+    if name.startswith("SQLITE_BUSY") or _sqlstate(error) == "55P03":
+        return True
+    code = error.orig.args[0] if error.orig is not None and error.orig.args else None
+    return code in _WAITED or "Lock request time out period exceeded" in str(error.orig)
 
 
 def _roll_back(transaction: sa.RootTransaction) -> None:
@@ -237,18 +246,40 @@ def _begin_sqlite(connection: sa.Connection) -> None:
         connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 
-def _prepare_psycopg(timeout: float) -> Any:
-    def prepare(connection: Any, _: object) -> None:
-        from psycopg.types.string import TextLoader
+def bounded(dialect: str, timeout: float) -> Callable[[Any, object], None]:
+    """Makes a new connection wait no longer than this for a lock, in seconds.
 
-        # Times come as text: psycopg cannot load all that PostgreSQL holds (``infinity``).
-        for name in ("timestamptz", "timestamp", "date"):
-            connection.adapters.register_loader(name, TextLoader)
-        was = connection.autocommit
-        connection.autocommit = True
-        connection.execute("SET TIME ZONE 'UTC'")
-        connection.execute("SET datestyle = 'ISO, YMD'")
-        connection.execute(f"SET lock_timeout = {max(1, int(timeout * 1000))}")
-        connection.autocommit = was
+    Unless told otherwise PostgreSQL and SQL Server wait for ever, MySQL 50 s for a row and a year
+    for a table that is being altered. MySQL counts in whole seconds, from 1 on ("InnoDB Startup
+    Options and System Variables" in its manual).
+    """
+    milliseconds, seconds = max(1, int(timeout * 1000)), max(1, int(timeout))
+    in_mysql = f"SET innodb_lock_wait_timeout = {seconds}, lock_wait_timeout = {seconds}"
+    statement = {
+        "postgresql": f"SET lock_timeout = {milliseconds}",
+        "mysql": in_mysql,
+        "mariadb": in_mysql,
+        "mssql": f"SET LOCK_TIMEOUT {milliseconds}",
+    }.get(dialect)
+
+    def prepare(connection: Any, _: object) -> None:
+        if statement is not None:
+            cursor = connection.cursor()
+            cursor.execute(statement)
+            cursor.close()
+            connection.commit()  # a roll-back would take it back
 
     return prepare
+
+
+def _prepare_psycopg(connection: Any, _: object) -> None:
+    from psycopg.types.string import TextLoader
+
+    # Times come as text: psycopg cannot load all that PostgreSQL holds (``infinity``).
+    for name in ("timestamptz", "timestamp", "date"):
+        connection.adapters.register_loader(name, TextLoader)
+    was = connection.autocommit
+    connection.autocommit = True
+    connection.execute("SET TIME ZONE 'UTC'")
+    connection.execute("SET datestyle = 'ISO, YMD'")
+    connection.autocommit = was
