@@ -16,6 +16,9 @@ import structlog
 HELD = "held"
 """What is logged of a hold."""
 
+UNREAD, UNWRITTEN = "the state cannot be read", "the state cannot be written"
+"""What is logged of a state that does not answer those who tell an administrator."""
+
 REMIND = timedelta(hours=1)
 """So often trouble that stays as it is is told again."""
 
@@ -72,6 +75,15 @@ class Troubles:
         for each in over:
             del self._told[each]
         return bool(over)
+
+
+def tell_state(troubles: Troubles, what: str, error: Exception | None) -> None:
+    """``what`` goes on, by this ``error``, or is no longer so."""
+    if error is None:
+        if troubles.is_over(what, ""):
+            log.info("the state answers again")
+    elif troubles.is_news(what, "", type(error).__name__):
+        log.warning(what, error=type(error).__name__, since=troubles.since(what, ""))
 
 
 def tell_held(troubles: Troubles, bridge: str, reason: str, writes: int) -> None:

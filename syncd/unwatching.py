@@ -15,9 +15,13 @@ from syncd.errors import ConnectorError
 from syncd.pool import Job, Stopped
 from syncd.store import Former
 from syncd.surroundings import Surroundings
+from syncd.troubles import steady
 
 _Name = tuple[str, str]
 """A watch: its system and its id."""
+
+NOT_ENDED = "a watch has not ended yet"
+"""What is logged of one that its system does not end."""
 
 log = structlog.get_logger("syncd.unwatching")
 
@@ -54,7 +58,8 @@ class Unwatching:
             if name in self._errands or at > now:
                 continue
             if former.watch.expires <= now or former.system not in self._systems:
-                self._forget(name)
+                if self._forget(name):
+                    log.info("a watch has ended by itself", system=former.system)
             elif self._errands.may_begin(former.system):
                 self._errands.begin(name, former.system, partial(self._end, former))
 
@@ -67,8 +72,7 @@ class Unwatching:
             elif not isinstance(ended, Stopped):
                 _, failures = self._tried.get(name, (now, 0))
                 self._tried[name] = now + wait_after(failures, ended), failures + 1
-                reason = str(ended)
-                log.warning("a watch has not ended yet", system=name[0], reason=reason)
+                self._tell(name, ended)
 
     def end_all(self, former: Collection[Former]) -> None:
         """End these now, as well as it goes: nobody will be able to, later."""
@@ -95,6 +99,17 @@ class Unwatching:
             connector.close()
         return True
 
-    def _forget(self, name: _Name) -> None:
+    def _tell(self, name: _Name, error: ConnectorError) -> None:
+        """Of all watches of a system in one story: they fail alike, and one line tells as much."""
+        system, reason, troubles = name[0], str(error), self._around.troubles
+        if troubles.is_news(NOT_ENDED, system, f"{type(error).__name__} {steady(reason)}"):
+            since = troubles.since(NOT_ENDED, system)
+            log.warning(NOT_ENDED, system=system, reason=reason, since=since)
+
+    def _forget(self, name: _Name) -> bool:
+        """Whether it was the last of its system's that was told of."""
         self._store.forget_former(self._former.pop(name))
         self._tried.pop(name, None)
+        if any(system == name[0] for system, _ in self._tried):
+            return False
+        return self._around.troubles.is_over(NOT_ENDED, name[0])

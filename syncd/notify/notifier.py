@@ -12,10 +12,10 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime, timedelta
 
-import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
 from syncd.config import NotifySettings, Service, Settings
+from syncd.core.situation import BEGINNING
 from syncd.notify.alerts import alerts, judged
 from syncd.notify.apprised import Apprised
 from syncd.notify.facts import Seen, free_space, gather, systems_of, unanswered
@@ -23,6 +23,7 @@ from syncd.notify.place import Place, Tried
 from syncd.notify.robots import Robot
 from syncd.notify.senders import Sender
 from syncd.store import Store
+from syncd.troubles import UNWRITTEN, Troubles, tell_state
 
 LOOK_EVERY = timedelta(seconds=5)
 """Looks in between are skipped: many channels make many short cycles."""
@@ -32,8 +33,6 @@ GRACE = 2.0
 
 _SILENT = "notify-silent"
 """The store's note since when which channel has not answered."""
-
-log = structlog.get_logger("syncd.notify")
 
 
 def sender_of(settings: NotifySettings) -> Sender:
@@ -73,6 +72,7 @@ class Notifier:
         self._back: dict[str, datetime] = {}
         self._failing: datetime | None = None
         self._looked: datetime | None = None
+        self._troubles = Troubles(lambda: self._looked or BEGINNING)
 
     def look(self, seen: Seen, now: datetime) -> None:
         """Derive what is wrong, and begin to tell what is news. Neither waits nor raises."""
@@ -121,8 +121,9 @@ class Notifier:
                 self._back |= dict.fromkeys(self._since.keys() - mute, now)
                 self._since = since
                 self._store.meta_set(_SILENT, _times_text(since))
+            tell_state(self._troubles, UNWRITTEN, None)
         except SQLAlchemyError as error:
-            log.warning("the state cannot be kept", error=type(error).__name__)
+            tell_state(self._troubles, UNWRITTEN, error)
         return self._since or {}
 
 

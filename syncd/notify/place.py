@@ -12,11 +12,13 @@ import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
 from syncd.config import NotifySettings, Service, Topic
+from syncd.core.situation import BEGINNING
 from syncd.notify.alerts import Alert
 from syncd.notify.ledger import News, Told, begun, decoded, encoded, news, quietly
 from syncd.notify.senders import InDoubt, Sender, SendError, Throttled
 from syncd.notify.words import Message, alarm, all_clear, trial
 from syncd.store import Store
+from syncd.troubles import UNREAD, UNWRITTEN, Troubles, steady, tell_state
 
 THREADS = "syncd-notify"
 """What the names of the threads begin with; the process does not wait for them at its end."""
@@ -24,6 +26,9 @@ THREADS = "syncd-notify"
 RETRY_FIRST = timedelta(minutes=1)
 RETRY_MOST = timedelta(hours=1)
 """Between attempts to deliver; doubled at each."""
+
+NOT_NOTIFIED = "not notified"
+"""What is logged of a service that takes no message."""
 
 log = structlog.get_logger("syncd.notify")
 
@@ -50,8 +55,8 @@ class Due:
 class Place:
     """Somebody who is told. The control thread looks; one thread of its own delivers.
 
-    The two never touch what was told at the same time: nothing is looked at while something
-    is under way.
+    The two never touch what was told, or logged, at the same time: nothing is looked at while
+    something is under way.
     """
 
     def __init__(self, settings: NotifySettings, sender: Sender) -> None:
@@ -64,6 +69,8 @@ class Place:
         self._wait = RETRY_FIRST
         self._began: datetime | None = None
         self._retry_at: datetime | None = None
+        self._looked = BEGINNING
+        self._troubles = Troubles(lambda: self._looked)
 
     def look(
         self,
@@ -74,6 +81,7 @@ class Place:
         zone: str,
     ) -> None:
         """Begin to tell what is news, unless something is under way or is to be tried later."""
+        self._looked = now
         if not self._is_free(now):
             return
         self._recall(store)
@@ -117,18 +125,19 @@ class Place:
         """What went wrong is logged by its class; the next attempt is later and later."""
         if error is None:
             self._wait, self._retry_at = RETRY_FIRST, None
+            if self._troubles.is_over(NOT_NOTIFIED, ""):
+                log.info("messages are taken again", record=self.settings.name)
             return
         pause = self._wait
         if isinstance(error, Throttled):
             pause = min(RETRY_MOST, max(pause, timedelta(seconds=error.wait)))
         began = min(now, self._began or now)
         self._retry_at, self._wait = began + pause, min(RETRY_MOST, 2 * self._wait)
-        log.error(
-            "not notified",
-            record=self.settings.name,
-            error=type(error).__name__,
-            reason=str(error) if isinstance(error, SendError) else "",
-        )
+        name, reason = type(error).__name__, str(error) if isinstance(error, SendError) else ""
+        if self._troubles.is_news(NOT_NOTIFIED, "", f"{name} {steady(reason)}"):
+            since = self._troubles.since(NOT_NOTIFIED, "")
+            record = self.settings.name
+            log.error(NOT_NOTIFIED, record=record, error=name, reason=reason, since=since)
 
     def _due(
         self,
@@ -182,8 +191,9 @@ class Place:
         try:
             self._told = {**decoded(store.meta_get(self._note)), **self._told}
             self._recalled = True
+            tell_state(self._troubles, UNREAD, None)
         except SQLAlchemyError as error:
-            log.warning("the state cannot be read", error=type(error).__name__)
+            tell_state(self._troubles, UNREAD, error)
 
     def _keep(self, store: Store, topic: Topic, told: Told) -> None:
         """Remember it; where the state cannot be written, in this process until it can."""
@@ -196,9 +206,10 @@ class Place:
         try:
             store.meta_set(self._note, encoded(self._told))
             self._unsaved = False
+            tell_state(self._troubles, UNWRITTEN, None)
         except SQLAlchemyError as error:
             self._unsaved = True
-            log.warning("the state cannot be written", error=type(error).__name__)
+            tell_state(self._troubles, UNWRITTEN, error)
 
     @property
     def _note(self) -> str:
