@@ -7,12 +7,12 @@ Times are ISO 8601 with the offset of their zone; floating ones have none.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, TypeAlias
 
-from syncd.core.model import AllDay, Status, Timed, Value, When
+from syncd.core.model import AllDay, Appointment, Status, Timed, Value, When
 from syncd.core.paths import Path, diff, field_of, get, path_text
 from syncd.core.safety import INVITED, LEFT, fingerprint, is_ending
 from syncd.core.state import Agreement, AppointmentId, Operation, Setter, Slot, Write
@@ -73,14 +73,26 @@ def operation(write: Write) -> str:
 def details(write: Write, after: Agreement | None) -> Shown:
     """What people know the appointment by, what changes of it, and the cause."""
     content = write.content or (write.base.reads if write.base is not None else None)
+    return {**known(content), "changes": list(_changes(write)), "cause": _cause(write, after)}
+
+
+def known(content: Appointment | None) -> Shown:
+    """What people know an appointment by."""
     return {
         "shown": brief(content) if content is not None else "",
         "when": _told(content.when) if content is not None else None,
         "title": content.title if content is not None else "",
         "location": content.location if content is not None else "",
-        "changes": list(_changes(write)),
-        "cause": _cause(write, after),
     }
+
+
+def changes(before: Appointment, after: Appointment, these: Collection[Path]) -> Iterator[Shown]:
+    """What people are told of ``these`` paths: what each was and what it becomes."""
+    differing = diff(before, after)
+    paths = [path for path in these if path in differing and field_of(path) in TOLD]
+    for path in sorted(paths, key=lambda path: (TOLD.index(field_of(path)), path)):
+        old, new = get(before, path), get(after, path)
+        yield {"field": path_text(path), "old": _told(old), "new": _told(new)}
 
 
 def causes(writes: Iterable[Shown]) -> list[Cause]:
@@ -132,13 +144,8 @@ def _begins(write: Shown, zone: str) -> tuple[str, str, str]:
 
 
 def _changes(write: Write) -> Iterator[Shown]:
-    if write.operation is not Operation.UPDATE or write.base is None or write.content is None:
-        return
-    differing = diff(write.base.reads, write.content)
-    paths = [path for path in write.paths if path in differing and field_of(path) in TOLD]
-    for path in sorted(paths, key=lambda path: (TOLD.index(field_of(path)), path)):
-        old, new = get(write.base.reads, path), get(write.content, path)
-        yield {"field": path_text(path), "old": _told(old), "new": _told(new)}
+    if write.operation is Operation.UPDATE and write.base is not None and write.content is not None:
+        yield from changes(write.base.reads, write.content, write.paths)
 
 
 def _told(value: Value) -> Any:

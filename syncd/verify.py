@@ -14,17 +14,17 @@ from enum import StrEnum
 
 from syncd.core.belong import Moment
 from syncd.core.model import Appointment
-from syncd.core.paths import diff, path_text
-from syncd.core.state import AppointmentId, Copy, Key, Slot, Write
+from syncd.core.paths import Path, diff, path_text
+from syncd.core.state import Agreement, AppointmentId, Copy, Key, Slot, Write
 from syncd.deployment import Deployment
 from syncd.engine import Bridge
 from syncd.errors import ConnectorError, Rejected
 from syncd.observe import fetch_all, patiently
 from syncd.pool import Job
 from syncd.settling import draw_up
+from syncd.shown import Shown, changes, details, known
 from syncd.store import Observed, Store
 from syncd.target import Target
-from syncd.wording import brief, brief_here
 
 PRESENT = "present"
 
@@ -53,20 +53,21 @@ HARMLESS = frozenset({Kind.UNMARKED})
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """One copy that is not as it should be. ``shown``: time, title and place; ``told``: the same
-    on the clock of people, not that of the system.
+    """One copy that is not as it should be.
 
-    ``fields``: in which it differs. ``note``: what it is owed, or why it cannot be read.
+    ``fields``: in which it differs. ``details``: what people know it by, and what was stored and
+    what is there, or what is there and what it is owed; as :mod:`syncd.shown` has them.
+    ``note``: what it is owed, or why it cannot be read.
     """
 
     channel: str
     kind: Kind
     key: Key
     appointment: AppointmentId = ""
+    slot: Slot = ""
     fields: tuple[str, ...] = ()
-    shown: str = ""
+    details: Shown = field(default_factory=lambda: {**known(None), "changes": []})
     note: str = ""
-    told: str = ""
 
 
 @dataclass(slots=True)
@@ -185,44 +186,52 @@ def _differences(
     same = store.channel_state(target.id)
     trusted = same is not None and same.fingerprint == target.fingerprint()
     for key, reason in sorted(remote.unreadable.items()):
-        yield Difference(target.name, Kind.UNREADABLE, key, note=reason)
+        found = Difference(target.name, Kind.UNREADABLE, key, note=reason)
+        item = stored.get(key)
+        if item is not None and item.copy is not None:
+            found = replace(_of(Kind.UNREADABLE, target, item, item.copy), note=reason)
+        yield found
     for key, item in sorted(stored.items()):
         if item.state == PRESENT and item.copy is not None and key in remote.gone:
             yield _of(Kind.MISSING, target, item, item.copy)
     for key, copy in sorted(remote.copies.items()):
-        known = stored.get(key)
-        if known is None or known.copy is None or known.state == "gone":
-            yield _with(Difference(target.name, Kind.UNKNOWN, key), copy.reads, target.time_zone)
+        item = stored.get(key)
+        if item is None or item.copy is None or item.state == "gone":
+            yield _with(Difference(target.name, Kind.UNKNOWN, key), copy.reads)
             continue
-        fields = _fields(target, known.copy, copy, trusted=trusted)
-        if fields:
-            yield replace(_of(Kind.CHANGED, target, known, copy), fields=fields)
-        if known.copy.marker is not None and copy.marker is None:
-            yield _of(Kind.UNMARKED, target, known, copy)
+        paths = _paths(target, item.copy, copy, trusted=trusted)
+        if paths:
+            fields = tuple(sorted({path_text(path) for path in paths}))
+            found = replace(_of(Kind.CHANGED, target, item, copy), fields=fields)
+            yield _with(found, copy.reads, changes(item.copy.reads, copy.reads, paths))
+        if item.copy.marker is not None and copy.marker is None:
+            yield _of(Kind.UNMARKED, target, item, copy)
     yield from _doubles(target, stored, remote)
 
 
 def _of(kind: Kind, target: Target, item: Observed, copy: Copy) -> Difference:
-    found = Difference(target.name, kind, item.key, item.appointment or "")
-    return _with(found, copy.reads, target.time_zone)
+    found = Difference(target.name, kind, item.key, item.appointment or "", item.slot)
+    return _with(found, copy.reads)
 
 
-def _with(found: Difference, appointment: Appointment, zone: str) -> Difference:
+def _with(
+    found: Difference, appointment: Appointment, differing: Iterable[Shown] = ()
+) -> Difference:
     """What people know it by."""
-    return replace(found, shown=brief(appointment), told=brief_here(appointment, zone))
+    return replace(found, details={**known(appointment), "changes": list(differing)})
 
 
-def _fields(target: Target, known: Copy, copy: Copy, *, trusted: bool) -> tuple[str, ...]:
-    """The fields that read otherwise than stored: by today's mapping, and, where nothing was
-    configured anew since (``trusted``), by the stored reading."""
+def _paths(target: Target, stored: Copy, copy: Copy, *, trusted: bool) -> set[Path]:
+    """What reads otherwise than stored: by today's mapping, and, where nothing was configured
+    anew since (``trusted``), by the stored reading."""
     try:
-        reads = target.connector.read(known.key, known.version, known.wire).reads
+        reads = target.connector.read(stored.key, stored.version, stored.wire).reads
     except Rejected:
-        reads = known.reads
+        reads = stored.reads
     paths = set(diff(reads, copy.reads))
     if trusted:
-        paths |= set(diff(known.reads, copy.reads))
-    return tuple(sorted({path_text(path) for path in paths}))
+        paths |= set(diff(stored.reads, copy.reads))
+    return paths
 
 
 def _doubles(
@@ -231,16 +240,16 @@ def _doubles(
     """Items that stand for a place where another one stands: of those, all but the known one."""
     places: dict[tuple[AppointmentId, Slot], list[Key]] = {}
     for key, copy in remote.copies.items():
-        known = stored.get(key)
-        if known is not None and known.appointment is not None:
-            places.setdefault((known.appointment, known.slot), []).append(key)
-        elif copy.marker is not None and known is None:
+        item = stored.get(key)
+        if item is not None and item.appointment is not None:
+            places.setdefault((item.appointment, item.slot), []).append(key)
+        elif copy.marker is not None and item is None:
             places.setdefault((copy.marker.appointment, copy.marker.slot), []).append(key)
-    for (id, _), keys in sorted(places.items()):
+    for (id, slot), keys in sorted(places.items()):
         keys.sort(key=lambda key: (key not in stored, key))
         for key in keys[1:]:
-            found = Difference(target.name, Kind.DOUBLE, key, id)
-            yield _with(found, remote.copies[key].reads, target.time_zone)
+            found = Difference(target.name, Kind.DOUBLE, key, id, slot)
+            yield _with(found, remote.copies[key].reads)
 
 
 def _owed(deployment: Deployment, bridge: Bridge) -> Iterator[Difference]:
@@ -253,20 +262,20 @@ def _owed(deployment: Deployment, bridge: Bridge) -> Iterator[Difference]:
     drawn = draw_up(store, bridge.name, bridge.policy, moment, ids, {}, bridge.in_hand, whole=True)
     for plan in drawn.plans:
         for write in plan.writes:
-            yield _owing(plan.id, write, zone)
+            yield _owing(plan.id, write, plan.agreement)
 
 
-def _owing(id: AppointmentId, write: Write, zone: str) -> Difference:
-    content = write.content or (write.base.reads if write.base is not None else None)
-    found = Difference(
+def _owing(id: AppointmentId, write: Write, after: Agreement | None) -> Difference:
+    return Difference(
         write.channel,
         Kind.OWED,
         write.base.key if write.base is not None else "",
         id,
+        write.slot,
         tuple(path_text(path) for path in write.paths),
+        details(write, after),
         note=f"{write.operation.value}: {write.reason}",
     )
-    return _with(found, content, zone) if content is not None else found
 
 
 def _distrust(deployment: Deployment, target: Target, found: Verified) -> None:

@@ -7,9 +7,13 @@ from collections.abc import Sequence
 from syncd.cli.console import line, print_json, rows
 from syncd.cli.show import MOST_LINES
 from syncd.cli.tables import Column, numbers
-from syncd.cli.writes import print_zone
+from syncd.cli.writes import known_as, print_changes, print_zone
 from syncd.results import BridgeResult, Exit
+from syncd.shown import in_order
 from syncd.verify import Difference, Kind, Verified
+
+_STRANGE = frozenset({Kind.UNKNOWN, Kind.DOUBLE, Kind.UNREADABLE})
+"""Of these it matters which item it is."""
 
 
 def verified(
@@ -54,8 +58,9 @@ def _print(found: Verified, zone: str, busy: bool) -> None:
         line(("not reached: ", "red"), f"{name}: {reason}")
     if found.differences:
         print_zone(zone)
-    for each in found.differences[:MOST_LINES]:
-        line(_words(each))
+    for each in _in_order(found, zone)[:MOST_LINES]:
+        line(_words(each, zone))
+        print_changes(each.details, zone)
     if len(found.differences) > MOST_LINES:
         line(f"… and {len(found.differences) - MOST_LINES} more (--json shows all)")
     if found.agrees:
@@ -66,11 +71,28 @@ def _print(found: Verified, zone: str, busy: bool) -> None:
             line("  stop the daemon for that (systemctl stop syncd), and start it afterwards")
 
 
-def _words(each: Difference) -> str:
+def _in_order(found: Verified, zone: str) -> list[Difference]:
+    """By channel, then by the time of the appointment, as plans are."""
+    sought = [
+        {"number": n, "channel": d.channel, "appointment": d.appointment, "slot": d.slot}
+        | dict(d.details)
+        for n, d in enumerate(found.differences)
+    ]
+    return [found.differences[each["number"]] for each in in_order(sought, zone)]
+
+
+def _words(each: Difference, zone: str) -> str:
+    """A line: the item itself is named where it is not the one that is known."""
     fields = f" ({', '.join(each.fields)})" if each.fields else ""
-    name = each.told or each.key
     note = f": {each.note}" if each.note else ""
-    return f"{each.channel}: {each.kind.value}{fields}: {name}{note}"
+    slot = f"@{each.slot}" if each.slot else ""
+    ids = [f"{each.appointment}{slot}"] if each.appointment else []
+    known = known_as(each.details, zone)
+    if known and (each.kind in _STRANGE or not ids):
+        ids.append(each.key)
+    ids = [id for id in ids if id]
+    ending = f" [{', '.join(ids)}]" if ids else ""
+    return f"{each.channel}: {each.kind.value}{fields}: {known or each.key}{note}{ending}"
 
 
 def _told(found: Verified) -> dict[str, object]:
@@ -94,8 +116,13 @@ def _told(found: Verified) -> dict[str, object]:
                 "key": each.key,
                 "appointment": each.appointment,
                 "fields": list(each.fields),
-                "shown": each.shown,
+                "shown": each.details["shown"],
                 "note": each.note,
+                "slot": each.slot,
+                "when": each.details["when"],
+                "title": each.details["title"],
+                "location": each.details["location"],
+                "changes": each.details["changes"],
             }
             for each in found.differences
         ],

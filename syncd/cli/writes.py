@@ -36,6 +36,11 @@ def print_write(write: Shown, zone: str, *, indent: str = "", why: str = "") -> 
     reason = f": {why}" if why else ""
     told = f"{indent}{write['channel']}: {write['operation']} {known or name}{changed}{reason}"
     line(f"{told} [{name}]" if known else told)
+    print_changes(write, zone, indent=indent)
+
+
+def print_changes(write: Shown, zone: str, *, indent: str = "") -> None:
+    """What each value was and what it becomes."""
     for change in write.get("changes", ()):
         line(f"{indent}  {_field(change['field'])}: {_change(change, zone)}")
 

@@ -171,6 +171,38 @@ def test_what_people_see(used: Office, call: Call) -> None:
     assert "not all agree" in lines[-1]
 
 
+def test_differences_are_told_as_a_plan_is(used: Office, call: Call) -> None:
+    """By channel and time, each with what was stored and what is there, and the id that
+    ``explain`` takes; the item itself where it is a stranger's; and of what cannot be read what
+    is known of it."""
+    _edit(used)
+    _delete(used)
+    _double(used)
+    with closing(sqlite3.connect(used.folder / "crm.db")) as raw:
+        raw.execute("UPDATE visit SET starts_at = 'gestern' WHERE subject LIKE '%003%'")
+        raw.commit()
+    lines = call("verify").out.splitlines()
+    told = [line for line in lines if re.match(r"(alice|crm): \w+", line)]
+    assert [line.partition(":")[0] for line in told] == ["alice"] * 4 + ["crm"]
+    times = [found.group() for line in told if (found := re.search(r"20\S+ \d\d:\d\d", line))]
+    assert len(times) == 5
+    assert times[:4] == sorted(times[:4])
+    (changed,) = [n for n, line in enumerate(lines) if line.startswith("alice: changed")]
+    assert re.fullmatch(rf"  title: 拜访客户 \d+ .* -> {EDITED}", lines[changed + 1])
+    id = re.search(r" \[(\w{16})\]$", lines[changed])
+    assert id is not None
+    assert call("explain", id.group(1)).code == 0
+    (double,) = [line for line in told if "double" in line]
+    assert re.search(r" \[\w{16}, /\S+-copy\.ics\]$", double)
+    (unknown,) = [line for line in told if "unknown" in line]
+    assert re.search(r" \[/\S+-copy\.ics\]$", unknown)
+    assert re.search(r"^crm: unreadable: 20.* 拜访客户 003 .*: .*starts_at", told[-1])
+    (bridge,) = call("verify", "--json").json["bridges"]
+    (edited,) = [d for d in bridge["differences"] if d["kind"] == "changed"]
+    assert (edited["title"], edited["slot"], edited["when"]["all_day"]) == (EDITED, "", False)
+    assert [change["new"] for change in edited["changes"]] == [EDITED]
+
+
 def test_a_channel_that_does_not_answer_agrees_with_nothing(used: Office, call: Call) -> None:
     """It is said, and the others are compared."""
     (used.folder / "crm.db").rename(used.folder / "elsewhere.db")
