@@ -18,7 +18,7 @@ from syncd.arrivals import Arrivals
 from syncd.connector import Window
 from syncd.core.belong import Moment
 from syncd.core.channel import Policy
-from syncd.core.safety import Limits
+from syncd.core.safety import Limits, reasons
 from syncd.core.state import AppointmentId, Plan
 from syncd.drawn import CHUNK, Draw
 from syncd.isolating import InHand
@@ -152,7 +152,7 @@ class Bridge:
         dangers, _ = check(self._store, self.name, draw, self.limits, emptied, now)
         return Plans(
             plans=draw.plans,
-            dangers=[f"{danger.channel or self.name}: {danger.reason}" for danger in dangers],
+            dangers=reasons(dangers, self.name),
             failed=result.reason,
             linked=linked(self._store, draw),
             doubtful=Counter(d.channel.split("/", 1)[1] for d in self._store.doubts(self.name)),

@@ -22,6 +22,7 @@ from syncd.core.safety import (
     fingerprint,
     is_ending,
     outline,
+    reasons,
     refuse,
 )
 from syncd.core.settle import settle
@@ -196,7 +197,7 @@ def check(
 
 def hold(store: Store, bridge: str, draw: Draw, dangers: Sequence[Danger], now: datetime) -> str:
     """Stop the bridge: show exactly these writes to a person. Returns the reason."""
-    reason = "; ".join(f"{d.channel or bridge}: {d.reason}" for d in dangers)
+    reason = "; ".join(reasons(dangers, bridge))
     plans = (plan for part in draw.parts() for plan in part)
     shown = [shown_write(plan.id, write, plan.agreement) for plan in plans for write in plan.writes]
     digest = digest_of(entry["write"] for entry in shown)

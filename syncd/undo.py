@@ -13,7 +13,7 @@ from datetime import datetime
 from syncd.config import BridgeSettings, Mode, Settings
 from syncd.core.belong import Moment
 from syncd.core.model import Appointment
-from syncd.core.safety import Limits, fingerprint, refuse
+from syncd.core.safety import Limits, fingerprint, reasons, refuse
 from syncd.core.state import AppointmentId, Kind, Order, Remains, Write
 from syncd.core.takeback import Entry, Takeback, take_back, takes_effect
 from syncd.drawn import Draw
@@ -275,13 +275,14 @@ def _draw(
     if not dangers:
         return
     shown = [shown_write(id, write) for id, write in draw.writes if id in orders]
-    reason = "; ".join(f"{each.channel or bridge.name}: {each.reason}" for each in dangers)
+    reason = "; ".join(reasons(dangers, bridge.name))
     digest = digest_of(each["write"] for each in shown)
     proposal.approvals.append(Approval(bridge.name, reason, digest, tuple(shown), by, now))
     approved = {fingerprint(id, write) for id, write in draw.writes if id in orders}
     proposal.warnings += [
         f"{bridge.name} is held for other writes, too ({danger.reason}): syncd approve"
         for danger in refuse(draw.plans, counted, limits, approved)
+        if not danger.repeats
     ]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 
 from syncd.core.model import Status
@@ -60,10 +60,17 @@ class Census:
 
 @dataclass(frozen=True, slots=True)
 class Danger:
-    """One reason to stop. ``channel`` is empty for the whole installation."""
+    """One reason to stop. ``channel`` is empty for the whole installation. ``repeats``: it counts
+    the very same as the reason of a channel, so that people are told that one only."""
 
     channel: ChannelName
     reason: str
+    repeats: bool = False
+
+
+def reasons(dangers: Iterable[Danger], bridge: str) -> list[str]:
+    """As people are told them."""
+    return [f"{each.channel or bridge}: {each.reason}" for each in dangers if not each.repeats]
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +126,7 @@ def refuse(
     plans: Sequence[Plan], census: Census, limits: Limits, approved: Collection[str] = ()
 ) -> list[Danger]:
     """Why these plans must not be written, nothing if they may. ``approved``: fingerprints."""
-    endings: dict[ChannelName, int] = {}
+    endings: dict[ChannelName, list[AppointmentId]] = {}
     ended: set[AppointmentId] = set()
     new = more = 0
     for id, write in _writes(plans):
@@ -130,9 +137,9 @@ def refuse(
         if ending:
             ended.add(id)
         if ending and write.reason != LEFT:
-            endings[write.channel] = endings.get(write.channel, 0) + 1
+            endings.setdefault(write.channel, []).append(id)
         more += ending or WHEN in write.paths
-    dangers = [*_too_many(endings, len(ended), census, limits)]
+    dangers = [*_too_many(endings, ended, census, limits)]
     if approved and more:
         # A person approved exactly what was shown: no free allowance on top of it.
         dangers.append(Danger("", f"{more} deletions or moves more than were approved"))
@@ -145,25 +152,32 @@ def refuse(
 
 
 def _too_many(
-    endings: Mapping[ChannelName, int], everywhere: int, census: Census, limits: Limits
+    endings: Mapping[ChannelName, Sequence[AppointmentId]],
+    ended: Set[AppointmentId],
+    census: Census,
+    limits: Limits,
 ) -> Iterable[Danger]:
-    for channel, count in sorted(endings.items()):
+    """``endings``: of which appointments a copy ends, by channel; ``ended``: of which any does."""
+    everywhere = len(ended) + census.total_deleted
+    repeats = False
+    for channel, ids in sorted(endings.items()):
         copies = census.copies.get(channel, 0)
         allowed = max(SMALL, int(copies * limits.deletes))
-        all_in_all = count + census.deleted.get(channel, 0)
+        all_in_all = len(ids) + census.deleted.get(channel, 0)
         if all_in_all > allowed:
             reason = (
                 f"{all_in_all} of {copies} appointments would be deleted or cancelled "
                 f"within 24 h (limit {allowed})"
             )
             yield Danger(channel, reason)
+            repeats = repeats or (all_in_all == everywhere and ended <= set(ids))
     allowed = max(SMALL, int(census.total * limits.deletes))
-    if everywhere and everywhere + census.total_deleted > allowed:
+    if ended and everywhere > allowed:
         reason = (
-            f"{everywhere + census.total_deleted} of {census.total} appointments of all "
+            f"{everywhere} of {census.total} appointments of all "
             f"would be deleted or cancelled within 24 h (limit {allowed})"
         )
-        yield Danger("", reason)
+        yield Danger("", reason, repeats)
 
 
 def _strange_looks(census: Census, limits: Limits) -> Iterable[Danger]:

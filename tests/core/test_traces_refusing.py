@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from syncd.core.model import Status
-from syncd.core.safety import Census, Danger, Limits, fingerprint, is_ending, refuse
+from syncd.core.safety import Census, Danger, Limits, fingerprint, is_ending, reasons, refuse
 from syncd.core.settle import settle
 from syncd.core.state import Kind, Operation, Order, Plan, Write
 from tests.core.harness import World, settled_world, world
@@ -60,6 +60,31 @@ def test_trace_41_thirty_of_a_hundred_vanish() -> None:
         made.remove("cal", key)
     again = plans_of(made)
     assert refuse(again, before, LIMITS, approved) != []
+
+
+def test_what_one_channel_tells_is_not_told_of_the_installation_again() -> None:
+    """Eight visits are deleted in the CRM: once for each calendar that they go from, and not a
+    third time. What the calendars lose together, no one of them tells."""
+    eight = [
+        Plan(f"a{n}", None, (*_delete("cal", n).writes, *_delete("cal2", n).writes))
+        for n in range(8)
+    ]
+    copies = {"crm": 20, "cal": 20, "cal2": 20}
+    census = Census(copies, {}, total=20)
+    words = "8 of 20 appointments would be deleted or cancelled within 24 h (limit 5)"
+    assert reasons(refuse(eight, census, LIMITS), "sales") == [f"cal: {words}", f"cal2: {words}"]
+    wider = replace(census, deleted={"cal": 1}, total_deleted=2)
+    assert (
+        "sales: 10 of 20 appointments of all would"
+        in reasons(refuse(eight, wider, LIMITS), "sales")[-1]
+    )
+    apart = [_delete("cal", n) for n in range(6)] + [_delete("cal2", n) for n in range(6, 12)]
+    (first, second, everywhere) = reasons(refuse(apart, census, LIMITS), "sales")
+    assert (first[:12], second[:13]) == ("cal: 6 of 20", "cal2: 6 of 20")
+    assert everywhere.startswith("sales: 12 of 20 appointments of all would")
+    swapped = [*apart[:6], *(_delete("crm", n) for n in range(6, 12))]
+    told = reasons(refuse(swapped, replace(census, deleted={"cal": 6}), LIMITS), "sales")
+    assert told[-1].startswith("sales: 12 of 20"), "as many, but not the same"
 
 
 def test_trace_41_a_held_plan_is_no_decision() -> None:
