@@ -14,7 +14,7 @@ from syncd.config import BridgeSettings, ChannelSettings, Settings
 from syncd.connector import Collection, Connector, Counts, Plugin
 from syncd.core.channel import Policy
 from syncd.core.fidelity import Fidelity
-from syncd.errors import ConnectorError
+from syncd.errors import ConnectorError, Unavailable
 from syncd.pool import Job, Stopped
 from syncd.remembered import remember_fidelity, remembered_fidelity
 from syncd.store import Store
@@ -48,10 +48,12 @@ class Asks(Protocol):
 
 @dataclass(slots=True)
 class Reached:
-    """What the channels of a bridge carry, by name. ``missing``: why the others never said."""
+    """What the channels of a bridge carry, by name. ``missing``: why the others never said.
+    ``waited``: whom all the time that is configured was waited for just now, in vain."""
 
     fidelities: dict[str, Fidelity] = field(default_factory=dict)
     missing: dict[str, str] = field(default_factory=dict)
+    waited: dict[str, Unavailable] = field(default_factory=dict)
 
 
 class Connections:
@@ -62,6 +64,7 @@ class Connections:
         self._connectors: dict[Place, Connector] = {}
         self._counting: list[Counts] = []
         self._told: dict[Place, Fidelity] = {}
+        self._waited: set[Place] = set()
 
     def connect_all(self) -> None:
         """Make every connector; makes no request. Raises ``ConfigError`` if one refuses its
@@ -89,11 +92,16 @@ class Connections:
 
     def reach(self, bridge: BridgeSettings, around: Surroundings) -> Reached:
         """What the channels carry, as they say or as they said last. Each is asked until it has
-        answered once; a system that does not answer only as often as its circuit allows."""
-        asked = [each for each in bridge.channels if (bridge.name, each.name) not in self._told]
-        breakers = around.breakers
+        answered once; a system that does not answer only as often as its circuit allows, and one
+        that was waited for in vain only as often as it is looked at."""
+        untold = [each for each in bridge.channels if (bridge.name, each.name) not in self._told]
+        breakers, left = around.breakers, self._left_alone(bridge.name, around)
+        asked = [each for each in untold if each.name not in left]
         jobs = [Job(each.system, self._asking(bridge.name, each, breakers)) for each in asked]
         reached = Reached()
+        for each in untold:
+            if each.name in left:
+                self._guess(bridge.name, each, reached)
         for index, answer in around.pool.stream(jobs):
             self._take(bridge.name, asked[index], answer, reached, around.troubles)
         for channel in bridge.channels:
@@ -155,18 +163,37 @@ class Connections:
             self._told[bridge, channel.name] = answer
             kind = self._settings.systems[channel.system].connector
             remember_fidelity(self._store, id, answer, kind)
+            self._waited.discard((bridge, channel.name))
             troubles.is_over(NOT_REACHED, id)
             return
-        if not isinstance(answer, Resting | Stopped):
+        is_known = self._guess(bridge, channel, reached)
+        if is_known and isinstance(answer, Unavailable) and answer.waited:
+            # That was its look: to wait as long once more would tell nothing new.
+            self._waited.add((bridge, channel.name))
+            reached.waited[channel.name] = answer
+        elif not isinstance(answer, Resting | Stopped):
             metrics.failed(channel.system, answer)
             name, reason = type(answer).__name__, str(answer)
             if troubles.is_news(NOT_REACHED, id, f"{name} {steady(reason)}"):
                 log.warning(NOT_REACHED, channel=id, error=name, reason=reason)
-        known = remembered_fidelity(self._store, id)
+        if not is_known:
+            reached.missing[channel.name] = str(answer)
+
+    def _guess(self, bridge: str, channel: ChannelSettings, reached: Reached) -> bool:
+        """What it said last, or what can be told without asking. Whether there is either."""
+        known = remembered_fidelity(self._store, f"{bridge}/{channel.name}")
         connector = self.connector(bridge, channel)
+        if known is None and isinstance(connector, Asks):
+            known = connector.guessed_fidelity()
         if known is not None:
             reached.fidelities[channel.name] = known
-        elif isinstance(connector, Asks):
-            reached.fidelities[channel.name] = connector.guessed_fidelity()
-        else:
-            reached.missing[channel.name] = str(answer)
+        return known is not None
+
+    def _left_alone(self, bridge: str, around: Surroundings) -> set[str]:
+        """The channels that were waited for in vain, until they are to be looked at again."""
+        now, left = around.clock(), set()
+        for name in [name for owner, name in self._waited if owner == bridge]:
+            state = self._store.channel_state(f"{bridge}/{name}")
+            if state is not None and state.retry_at is not None and state.retry_at > now:
+                left.add(name)
+        return left

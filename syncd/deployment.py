@@ -198,7 +198,7 @@ class Deployment:
         now = self._around.clock()
         bridge = self._bridge(settings)
         names = self._turns.due(bridge.targets.values(), now)
-        if not names and self._turns.is_idle(bridge.name, now):
+        if not names and not bridge.looks.waited and self._turns.is_idle(bridge.name, now):
             return None
         written: list[str] = []
         try:
@@ -353,6 +353,7 @@ class Deployment:
         known = self._bridges.get(settings.name)
         if known is not None and known[1].fidelities == reached.fidelities:
             known[1].missing = reached.missing
+            known[0].looks.waited = reached.waited
             return known[0]
         policy = settings.policy(reached.fidelities, self._people)
         limits = settings.limits
@@ -370,6 +371,7 @@ class Deployment:
         )
         # Else nothing would be written to the others before their next turns.
         seen = self._seen if known is None else _seen_in([known[0]])
+        bridge.looks.waited = reached.waited
         bridge.looks.dark -= {name for name, target in bridge.targets.items() if target.id in seen}
         self._bridges[settings.name] = bridge, reached
         return bridge

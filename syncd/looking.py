@@ -57,6 +57,7 @@ class Looks:
     ``dark``: not seen when it was last tried; they are not written to blindly. ``emptied``:
     listed none of their copies. ``seen``: how many items changed, of those that answered in
     the last round. ``moved``: calendars that are others than before; until they were linked anew.
+    ``waited``: who was asked just before the next round and did not answer; that was their look.
     """
 
     def __init__(
@@ -75,6 +76,7 @@ class Looks:
         self.emptied: set[str] = set()
         self.seen: dict[str, int] = {}
         self.moved: set[str] = set()
+        self.waited: Mapping[str, Unavailable] = {}
 
     def look(
         self,
@@ -90,12 +92,16 @@ class Looks:
         alone for a while. Returns the emptied ones."""
         states = {state.channel: state for state in self._store.channel_states()}
         round = _Round(at, window, result, states, full, again)
-        wanted = [t for n, t in self._targets.items() if only is None or n in only or n in again]
+        waited, self.waited = self.waited, {}
+        names = self._targets.keys() if only is None else {*only, *again, *waited}
+        wanted = [target for name, target in self._targets.items() if name in names]
         self.seen = {}
-        chosen = self._choose(wanted, round)
+        chosen = self._choose([t for t in wanted if t.name not in waited], round)
         self._ask([*chosen.able, *chosen.probes], round, {t.name for t in chosen.probes})
         closed = [t for t in chosen.others if self._breakers.circuit(t.system).is_closed]
         self._ask([t for t in closed if not _backs_off(t, round)], round)
+        for name, error in waited.items():
+            self._unseen(self._targets[name], error, round)
         self.dark -= self.seen.keys()
         self.dark |= {target.name for target in wanted if target.name not in self.seen}
         self._rest(wanted, round)

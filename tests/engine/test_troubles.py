@@ -158,6 +158,14 @@ def test_a_crm_that_is_locked_at_the_start_is_no_other_configuration(
         holder.execute("BEGIN EXCLUSIVE")
         with _logged() as lines, deployed(tmp_path, text, clock) as deployment:
             assert deployment.cycle()[0].state is State.FAILED
+            waits = deployment._around.breakers.circuit("crm").failures
+            assert waits == 1, "it is waited for once, not by whoever asks for its columns too"
+            for _ in range(3):
+                deployment.cycle()
+            assert deployment._around.breakers.circuit("crm").failures == waits
+            clock.later(timedelta(seconds=11))
+            deployment.cycle()
+            assert deployment._around.breakers.circuit("crm").failures == 2
             holder.execute("ROLLBACK")
             holder.close()
             clock.later(timedelta(minutes=11))
