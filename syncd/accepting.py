@@ -50,11 +50,7 @@ class Accepting:
     def refusing(self) -> set[str]:
         """The systems that refused the last write for want of rights."""
         with self._lock:
-            return {
-                name
-                for name, circuit in self._circuits.items()
-                if circuit.error and circuit.fault is Fault.REFUSED
-            }
+            return {name for name, circuit in self._circuits.items() if circuit.refuses}
 
     def inherit(self, before: Accepting, systems: set[str]) -> None:
         """Go on with the circuits of ``systems``, which the new configuration left as they

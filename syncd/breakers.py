@@ -51,11 +51,7 @@ class Breakers:
     def refusing(self) -> set[str]:
         """The systems whose last answer was that they refuse our sign-in."""
         with self._lock:
-            return {
-                name
-                for name, circuit in self._circuits.items()
-                if circuit.error and circuit.fault is Fault.REFUSED
-            }
+            return {name for name, circuit in self._circuits.items() if circuit.refuses}
 
     def flow(self, system: str) -> Flow:
         """Whether a system is asked now."""

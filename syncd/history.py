@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 
-from syncd.core.state import AppointmentId, Kind, Record
+from syncd.core.state import BEGINNING, AppointmentId, Kind, Record
 from syncd.errors import ConfigError
 from syncd.problems import nearest
 from syncd.store import HistoryEntry, LoggedWrite, Store
 
 WRITES = ("create", "update", "delete", "cancel", "replace")
 """The kinds of writes; they are kept for 48 hours."""
-
-BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from sys import intern
 
 from syncd.core.belong import Moment
@@ -15,6 +15,7 @@ from syncd.core.pair import pair
 from syncd.core.paired import Known, Pairing, reborn_at
 from syncd.core.recurrence import starts_utc
 from syncd.core.state import (
+    BEGINNING,
     WHOLE,
     Agreement,
     AppointmentId,
@@ -26,8 +27,6 @@ from syncd.core.state import (
     Tombstone,
 )
 from syncd.store import Observed, Store
-
-BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 
 DOUBT = timedelta(hours=1)
 """So long an invitation waits for a copy of ours of which nobody knows whether it was made: such

@@ -130,6 +130,11 @@ class Circuit:
         """Whether no channel is asked now."""
         return self.since is not None and self.until is not None and self.since <= now < self.until
 
+    @property
+    def refuses(self) -> bool:
+        """Whether the last answer was that we have not the right."""
+        return bool(self.error) and self.fault is Fault.REFUSED
+
     def flow(self, now: datetime) -> Flow:
         """What an administrator is shown."""
         if self.is_closed:

@@ -14,6 +14,7 @@ from syncd.cli.tables import Column, numbers
 from syncd.cli.writes import print_zone
 from syncd.core.paths import path_text
 from syncd.core.state import Write
+from syncd.core.takeback import Change, Left
 from syncd.errors import ConfigError
 from syncd.store import Store
 from syncd.undo import Proposal, Taken, carry_out
@@ -73,26 +74,18 @@ def _taken_json(taken: Taken) -> dict[str, object]:
         "title": taken.appointment.title,
         "restored": taken.order.restore,
         "deleted": taken.order.delete,
-        "changes": [
-            {
-                "field": path_text(each.path),
-                "now": value_text(each.now),
-                "back": value_text(each.back),
-                "set_by": each.by,
-            }
-            for each in taken.takeback.changes
-        ],
-        "left": [
-            {
-                "field": path_text(each.path),
-                "now": value_text(each.now),
-                "back": value_text(each.back),
-                "set_by": each.by,
-                "reason": each.reason,
-            }
-            for each in taken.takeback.left
-        ],
+        "changes": [_change_json(each) for each in taken.takeback.changes],
+        "left": [{**_change_json(each), "reason": each.reason} for each in taken.takeback.left],
         "writes": [_write_json(each) for each in taken.writes],
+    }
+
+
+def _change_json(change: Change | Left) -> dict[str, object]:
+    return {
+        "field": path_text(change.path),
+        "now": value_text(change.now),
+        "back": value_text(change.back),
+        "set_by": change.by,
     }
 
 

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
-from ipaddress import ip_address
 from pathlib import Path
 from urllib.parse import SplitResult, parse_qs, urlsplit
 
+from syncd.config.places import is_loopback
 from syncd.config.schema import NotifyTable
 from syncd.config.settings import NotifySettings, Service
 from syncd.errors import ConfigError
@@ -128,7 +128,7 @@ def _fault(service: Service, url: str) -> tuple[str, str] | None:
         return _apprise_fault(url, parts.scheme)
     if parts.scheme not in ("http", "https") or not host:
         return "is not a web address", EXAMPLES[service]
-    if parts.scheme == "http" and not _is_loopback(host):
+    if parts.scheme == "http" and not is_loopback(host):
         return "must be https: else anybody on the way can read it", EXAMPLES[service]
     if not _has_token(service, parts):
         return f"is not that of a {service} robot", EXAMPLES[service]
@@ -150,13 +150,6 @@ def _has_token(service: Service, parts: SplitResult) -> bool:
         before, _, token = parts.path.rpartition("/")
         return bool(token) and before.endswith("/hook")
     return bool(parse_qs(parts.query).get("key" if service is Service.WECOM else "access_token"))
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def _settings(table: NotifyTable, name: str, url: Secret, secret: Secret | None) -> NotifySettings:

@@ -1,9 +1,10 @@
-"""Where files are: the configuration itself, and the mappings and rule sets that it names."""
+"""Where things are: the configuration, the mappings and rule sets that it names, and hosts."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from importlib.util import find_spec
+from ipaddress import ip_address
 from pathlib import Path
 
 from sqlalchemy.engine import make_url
@@ -108,3 +109,11 @@ def shipped_files(kind: str) -> dict[str, Path]:
         for path in sorted(folder.glob("*.toml")):
             found.setdefault(path.stem, path)
     return found
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host of a URL is this very machine: what goes there passes nobody."""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

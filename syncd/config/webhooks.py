@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from ipaddress import ip_address
 from urllib.parse import urlsplit
 
+from syncd.config.places import is_loopback
 from syncd.config.schema import DaemonTable
 from syncd.config.settings import Webhooks
 from syncd.problems import Problems
@@ -56,13 +56,6 @@ def _fault(url: str) -> str:
     if not host or "@" in parts.netloc or whole != url or not url.isascii() or " " in url:
         return "must be an address alone: no password, query or fragment, only ASCII"
     # Loopback is for a trial on one machine: no vendor reaches it.
-    if parts.scheme != "https" and not (parts.scheme == "http" and _is_loopback(host)):
+    if parts.scheme != "https" and not (parts.scheme == "http" and is_loopback(host)):
         return "must be https: vendors tell nothing to other addresses"
     return ""
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

@@ -18,8 +18,8 @@ from syncd.core.channel import Channel, Policy
 from syncd.core.claims import BIRTH
 from syncd.core.fidelity import project
 from syncd.core.model import Appointment, Attendee, Status
-from syncd.core.situation import BEGINNING
 from syncd.core.state import (
+    BEGINNING,
     WHOLE,
     Agreement,
     Case,

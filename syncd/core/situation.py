@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from syncd.core.channel import Channel, Policy
 from syncd.core.invitation import has_replaced
 from syncd.core.model import Appointment, Value
 from syncd.core.paths import DELETED, Path, diff, get, patch
 from syncd.core.state import (
+    BEGINNING,
     Agreement,
     Case,
     Copy,
@@ -30,9 +31,6 @@ from syncd.core.state import (
 )
 
 _SECOND = timedelta(seconds=1)
-
-BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
-"""Before every look."""
 
 
 @dataclass(slots=True)

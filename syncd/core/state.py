@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import TypeAlias
 
@@ -23,6 +23,9 @@ Slot: TypeAlias = RecurrenceId
 """Which part of an appointment a copy stands for: ``""`` all of it, else one occurrence."""
 
 WHOLE: Slot = ""
+
+BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
+"""Before every look and every write."""
 
 PERSON = "person:"
 """What the name of a setter begins with that is an administrator, not a channel."""

@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from sqlalchemy.exc import SQLAlchemyError
 
 from syncd.config import NotifySettings, Service, Settings
-from syncd.core.situation import BEGINNING
+from syncd.core.state import BEGINNING
 from syncd.notify.alerts import alerts, judged
 from syncd.notify.apprised import Apprised
 from syncd.notify.facts import Seen, free_space, gather, systems_of, unanswered

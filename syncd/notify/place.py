@@ -12,7 +12,7 @@ import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
 from syncd.config import NotifySettings, Service, Topic
-from syncd.core.situation import BEGINNING
+from syncd.core.state import BEGINNING
 from syncd.notify.alerts import Alert
 from syncd.notify.ledger import News, Told, begun, decoded, encoded, news, quietly
 from syncd.notify.senders import InDoubt, Sender, SendError, Throttled

@@ -240,11 +240,7 @@ def _bridge(connection: Connection, appointment: AppointmentId) -> str:
 def _items(
     connection: Connection, ids: Sequence[AppointmentId]
 ) -> dict[AppointmentId, list[Observed]]:
-    found: dict[AppointmentId, list[Observed]] = {}
-    query = select(observed).where(observed.c.appointment.in_(ids))
-    for item in sorted(map(item_of, connection.execute(query)), key=lambda i: (i.channel, i.key)):
-        found.setdefault(item.appointment or "", []).append(item)
-    return found
+    return _gathered(connection, select(observed).where(observed.c.appointment.in_(ids)))
 
 
 def _places(
@@ -265,6 +261,11 @@ def _places(
         columns.parked,
         null().label("reads"),
     ).where(columns.appointment.in_(ids))
+    return _gathered(connection, query)
+
+
+def _gathered(connection: Connection, query: Select[Any]) -> dict[AppointmentId, list[Observed]]:
+    """Items by appointment, each by channel and key."""
     found: dict[AppointmentId, list[Observed]] = {}
     for item in sorted(map(item_of, connection.execute(query)), key=lambda i: (i.channel, i.key)):
         found.setdefault(item.appointment or "", []).append(item)
