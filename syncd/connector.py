@@ -9,47 +9,18 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 from syncd.core.fidelity import Fidelity
 from syncd.core.model import Appointment
 from syncd.core.state import Copy, Key, Marker, Version
 from syncd.core.taken import Taken
+from syncd.errors import ConfigError
+from syncd.manifest import Manifest as Manifest
 
 GROUP = "syncd.connectors"
 """The entry-point group; each entry is an object that satisfies :class:`Plugin`."""
-
-
-@dataclass(frozen=True, slots=True)
-class Manifest:
-    """What a kind of system can do, declared in the connector's ``manifest.toml``.
-
-    ``role``: the role of its systems unless configured. ``cursors``: it answers from a cursor.
-    ``versions``: writes are guarded by a version. ``marker_search``: it has ``find``;
-    ``free_busy``: ``busy``. ``recurrence``: it holds series itself. ``concurrency``: requests at
-    once to one system. ``batch``: most keys a ``fetch`` request. ``options``: the keys its part
-    of the configuration may have, with one line of help each; ``required`` of them must be there.
-    ``collections``: a channel names a calendar (else the system has only one collection).
-    ``client_keys``: creates are idempotent by a name that we choose; else, after a doubt, the
-    marker is searched before each create.
-    """
-
-    name: str
-    role: str
-    cursors: bool
-    versions: bool
-    recurrence: bool
-    marker_search: bool = False
-    free_busy: bool = False
-    collections: bool = True
-    client_keys: bool = True
-    concurrency: int = 8
-    batch: int = 100
-    options: Mapping[str, str] = field(default_factory=dict)
-    required: frozenset[str] = frozenset()
-    secrets: frozenset[str] = frozenset()
-    skips: Mapping[str, str] = field(default_factory=dict)
-    """Conformance checks that do not apply, each with its reason."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +72,32 @@ class System:
     tokens: str = ""
     """The folder (0700, there once ``syncd auth`` ran) for what a sign-in brought: one file each,
     0600, replaced by rename, read anew when it fails: ``syncd auth`` runs beside the daemon."""
+
+    def text(self, key: str) -> str:
+        """An option that is text, without space around it; empty if it is not there. As all
+        these raises ``ConfigError``."""
+        value = self.options.get(key, "")
+        if not isinstance(value, str):
+            raise self.wrong(key, "must be text")
+        return value.strip()
+
+    def number(self, key: str, usual: float, most: float, unit: str = "") -> float:
+        """An option that is a positive number."""
+        value = self.options.get(key, usual)
+        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= most:
+            raise self.wrong(key, f"must be a number{f' of {unit}' if unit else ''} up to {most:g}")
+        return float(value)
+
+    def file(self, key: str) -> str:
+        """The path of a file that is there; empty if none is configured."""
+        name = self.text(key)
+        if name and not (Path(self.folder) / name).is_file():
+            raise self.wrong(key, "is no file")
+        return str(Path(self.folder) / name) if name else ""
+
+    def wrong(self, key: str, what: str, hint: str = "") -> ConfigError:
+        """What is wrong with an option."""
+        return ConfigError(what, key=f"systems.{self.name}.{key}", hint=hint)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import tomllib
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from importlib.resources import files
-from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from syncd.connector import Collection, Manifest, System
 from syncd.core.model import normalise_email
-from syncd.errors import ConfigError
 
 if TYPE_CHECKING:
     from connectors.caldav.connector import CalDavConnector
@@ -32,11 +27,7 @@ class CalDavPlugin:
     @cached_property
     def manifest(self) -> Manifest:
         """The contents of ``manifest.toml``."""
-        text = (files(self.package) / "manifest.toml").read_text(encoding="utf-8")
-        read = tomllib.loads(text)
-        for name in ("required", "secrets"):
-            read[name] = frozenset(read[name])
-        return Manifest(**read)
+        return Manifest.of(self.package)
 
     def connect(self, system: System, collection: Collection) -> CalDavConnector:
         """A connector for one calendar. Raises :class:`~syncd.errors.ConfigError`."""
@@ -44,22 +35,21 @@ class CalDavPlugin:
         from connectors.caldav.connector import CalDavConnector, Settings
         from connectors.caldav.webdav import canonical_path
 
-        options = system.options
-        url = urlsplit(_text(system, "url"))
+        url = urlsplit(system.text("url"))
         if url.scheme not in ("http", "https") or not url.hostname:
-            raise _wrong(system, "url", "is no http or https address")
+            raise system.wrong("url", "is no http or https address")
         if url.username or url.password:
-            raise _wrong(system, "url", "must not have a password in it")
+            raise system.wrong("url", "must not have a password in it")
         auth = _one_of(system, "auth", _AUTHS)
-        secret = _text(system, "token" if auth == "bearer" else "password")
+        secret = system.text("token") if auth == "bearer" else _password(system)
         account = Account(
             origin=f"{url.scheme}://{url.netloc}",
-            username=_text(system, "username"),
+            username=system.text("username"),
             secret=secret,
             auth=auth,
-            timeout=_timeout(system, options),
-            ca_file=_file(system, "ca_file"),
-            features=_text(system, "features"),
+            timeout=system.number("timeout", _DEFAULT_TIMEOUT, 600, "seconds"),
+            ca_file=system.file("ca_file"),
+            features=system.text("features"),
         )
         return CalDavConnector(
             Settings(
@@ -73,39 +63,19 @@ class CalDavPlugin:
         )
 
 
-def _text(system: System, key: str) -> str:
-    value = system.options.get(key, "")
+def _password(system: System) -> str:
+    """As it is: it may begin or end with a space."""
+    value = system.options.get("password", "")
     if not isinstance(value, str):
-        raise _wrong(system, key, "must be text")
-    return value.strip() if key != "password" else value
-
-
-def _one_of(system: System, key: str, values: tuple[str, ...]) -> str:
-    value = _text(system, key) or values[0]
-    if value not in values:
-        raise _wrong(system, key, f"must be one of {', '.join(values)}")
+        raise system.wrong("password", "must be text")
     return value
 
 
-def _timeout(system: System, options: Mapping[str, object]) -> float:
-    value = options.get("timeout", _DEFAULT_TIMEOUT)
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= 600:
-        raise _wrong(system, "timeout", "must be a number of seconds up to 600")
-    return float(value)
-
-
-def _file(system: System, key: str) -> str:
-    name = _text(system, key)
-    if not name:
-        return ""
-    path = Path(system.folder) / name
-    if not path.is_file():
-        raise _wrong(system, key, "is no file")
-    return str(path)
-
-
-def _wrong(system: System, key: str, what: str) -> ConfigError:
-    return ConfigError(what, key=f"systems.{system.name}.{key}")
+def _one_of(system: System, key: str, values: tuple[str, ...]) -> str:
+    value = system.text(key) or values[0]
+    if value not in values:
+        raise system.wrong(key, f"must be one of {', '.join(values)}")
+    return value
 
 
 plugin = CalDavPlugin()

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
-from importlib.resources import files
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
@@ -26,11 +24,7 @@ class GooglePlugin:
     @cached_property
     def manifest(self) -> Manifest:
         """The contents of ``manifest.toml``."""
-        text = (files(self.package) / "manifest.toml").read_text(encoding="utf-8")
-        read = tomllib.loads(text)
-        for name in ("required", "secrets"):
-            read[name] = frozenset(read[name])
-        return Manifest(**read)
+        return Manifest.of(self.package)
 
     def connect(self, system: System, collection: Collection) -> GoogleConnector:
         """A connector for one calendar. Raises :class:`~syncd.errors.ConfigError`."""

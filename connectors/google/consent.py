@@ -22,7 +22,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 from connectors.google.accounts import FREE_BUSY, SCOPE
-from connectors.google.options import file_of, number, secret_table, text, wrong
+from connectors.google.options import secret_table
 from connectors.google.tokens import keep
 from connectors.google.transport import Connections, post_form
 from syncd.connector import System
@@ -84,9 +84,9 @@ def sign_in(
 
     Raises ``ConfigError``, ``Unauthorized``, ``Unavailable``.
     """
-    client, account = _client(system), normalise_email(text(system, "account"))
+    client, account = _client(system), normalise_email(system.text("account"))
     if not browser and ask is None:
-        raise wrong(system, "account", "a sign-in needs somebody who can type, or a browser")
+        raise system.wrong("account", "a sign-in needs somebody who can type, or a browser")
     if browser:
         request, came_back = _in_browser(client, account, say)
     else:
@@ -109,12 +109,12 @@ def sign_in(
 def _client(system: System) -> Mapping[str, Any]:
     if not system.options.get("client_secrets"):
         hint = 'client_secrets = { file = "client.json" }'
-        raise wrong(system, "client_secrets", "is missing: a sign-in needs an OAuth client", hint)
+        raise system.wrong("client_secrets", "is missing: a sign-in needs an OAuth client", hint)
     value = secret_table(system, "client_secrets")
     client = value.get("installed") or value.get("web")
     needed = ("client_id", "client_secret", "auth_uri", "token_uri")
     if not isinstance(client, Mapping) or not all(isinstance(client.get(k), str) for k in needed):
-        raise wrong(system, "client_secrets", "is no OAuth client of the type Desktop app")
+        raise system.wrong("client_secrets", "is no OAuth client of the type Desktop app")
     return client
 
 
@@ -165,8 +165,8 @@ def _exchange(system: System, request: _Request, code: str) -> Mapping[str, Any]
         "client_id": str(request.client["client_id"]),
         "client_secret": str(request.client["client_secret"]),
     }
-    timeout = number(system, "timeout", 30, 600)
-    connections = Connections(timeout, file_of(system, "ca_file"))
+    timeout = system.number("timeout", 30, 600, "seconds")
+    connections = Connections(timeout, system.file("ca_file"))
     try:
         return post_form(connections, str(request.client["token_uri"]), form)
     finally:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -13,7 +12,6 @@ from connectors.google.accounts import SignIn
 from connectors.google.tokens import stored
 from syncd.connector import Collection, System
 from syncd.core.model import normalise_email
-from syncd.errors import ConfigError
 
 if TYPE_CHECKING:
     from connectors.google.connector import Settings
@@ -30,28 +28,28 @@ _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
 def sign_in_of(system: System, collection: Collection) -> SignIn:
     """Who signs in, to act on this calendar. Raises :class:`~syncd.errors.ConfigError`."""
-    account = normalise_email(text(system, "account"))
+    account = normalise_email(system.text("account"))
     key, again = system.options.get("service_account"), None
     if key:
         info, subject = secret_table(system, "service_account"), _person(collection, account)
         if not subject:
             hint = 'person = "alice@example.com" in the channel, or account in the system'
-            raise wrong(system, "service_account", "does not know whom to act for", hint)
+            raise system.wrong("service_account", "does not know whom to act for", hint)
     elif account:
         info, subject = stored(system, account), account
         again = partial(stored, system, account)
     else:
         hint = 'service_account = { file = "google.json" }, or account = "me@example.com"'
-        raise wrong(system, "service_account", "is missing, and so is account", hint)
+        raise system.wrong("service_account", "is missing, and so is account", hint)
     return SignIn(
         endpoint=endpoint_of(system),
         subject=subject,
         delegated=bool(key),
         info=info,
-        timeout=number(system, "timeout", 30, 600),
-        ca_file=file_of(system, "ca_file"),
-        user_quota=int(number(system, "requests_per_user", 600, 1_000_000)),
-        project_quota=int(number(system, "requests_per_project", 10_000, 10_000_000)),
+        timeout=system.number("timeout", 30, 600, "seconds"),
+        ca_file=system.file("ca_file"),
+        user_quota=int(system.number("requests_per_user", 600, 1_000_000)),
+        project_quota=int(system.number("requests_per_project", 10_000, 10_000_000)),
         again=again,
     )
 
@@ -79,12 +77,12 @@ def settings_of(system: System, collection: Collection, sign_in: SignIn) -> Sett
 
 def endpoint_of(system: System) -> str:
     """The address of the API, with the slash at its end that Google's library needs."""
-    endpoint = text(system, "endpoint") or ENDPOINT
+    endpoint = system.text("endpoint") or ENDPOINT
     url = urlsplit(endpoint)
     if url.scheme not in ("http", "https") or not url.hostname or url.username or url.query:
-        raise wrong(system, "endpoint", "is no https address")
+        raise system.wrong("endpoint", "is no https address")
     if url.scheme == "http" and url.hostname not in _LOOPBACK:
-        raise wrong(system, "endpoint", "must be https: tokens are sent there")
+        raise system.wrong("endpoint", "must be https: tokens are sent there")
     return endpoint if endpoint.endswith("/") else f"{endpoint}/"
 
 
@@ -96,39 +94,7 @@ def secret_table(system: System, key: str) -> Mapping[str, Any]:
             value = json.loads(value)
         except ValueError:
             hint = f'{key} = {{ file = "…" }}, with the file that Google\'s console gives'
-            raise wrong(system, key, "is no JSON", hint) from None
+            raise system.wrong(key, "is no JSON", hint) from None
     if not isinstance(value, Mapping):
-        raise wrong(system, key, "is no file of Google's console")
+        raise system.wrong(key, "is no file of Google's console")
     return value
-
-
-def text(system: System, key: str) -> str:
-    """An option that is text; empty if it is not there."""
-    value = system.options.get(key, "")
-    if not isinstance(value, str):
-        raise wrong(system, key, "must be text")
-    return value.strip()
-
-
-def number(system: System, key: str, usual: float, most: float) -> float:
-    """An option that is a positive number."""
-    value = system.options.get(key, usual)
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= most:
-        raise wrong(system, key, f"must be a number up to {most:g}")
-    return float(value)
-
-
-def file_of(system: System, key: str) -> str:
-    """The path of a file that is there; empty if none is configured."""
-    name = text(system, key)
-    if not name:
-        return ""
-    path = Path(system.folder) / name
-    if not path.is_file():
-        raise wrong(system, key, "is no file")
-    return str(path)
-
-
-def wrong(system: System, key: str, what: str, hint: str = "") -> ConfigError:
-    """What is wrong with an option."""
-    return ConfigError(what, key=f"systems.{system.name}.{key}", hint=hint)

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
-from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -14,7 +12,6 @@ from urllib.parse import urlsplit
 from syncd.connector import Collection, Manifest, Notice, Receipt, System
 from syncd.core.model import normalise_email
 from syncd.core.zones import zone_info
-from syncd.errors import ConfigError
 
 if TYPE_CHECKING:
     from connectors.microsoft365.client import Account
@@ -36,11 +33,7 @@ class Microsoft365Plugin:
     @cached_property
     def manifest(self) -> Manifest:
         """The contents of ``manifest.toml``."""
-        text = (files(self.package) / "manifest.toml").read_text(encoding="utf-8")
-        read = tomllib.loads(text)
-        for name in ("required", "secrets"):
-            read[name] = frozenset(read[name])
-        return Manifest(**read)
+        return Manifest.of(self.package)
 
     def connect(self, system: System, collection: Collection) -> GraphConnector:
         """A connector for one calendar. Raises :class:`~syncd.errors.ConfigError`."""
@@ -82,7 +75,7 @@ class Microsoft365Plugin:
 
         account = self._account(system)
         if account.credentials.is_application:
-            raise _wrong(system, "client_secret", "signs in already: nobody needs to consent")
+            raise system.wrong("client_secret", "signs in already: nobody needs to consent")
         sessions = Sessions(account.ca_file, account.timeout)
         try:
             return sign_in_by_device(account.credentials, sessions, say)
@@ -95,16 +88,16 @@ class Microsoft365Plugin:
 
         endpoint = _address(system, "endpoint", _ENDPOINT, plain=True)
         authority = _address(system, "authority", _AUTHORITY, plain=False)
-        secret, certificate = _text(system, "client_secret"), _text(system, "certificate")
+        secret, certificate = system.text("client_secret"), system.text("certificate")
         if secret and certificate:
-            raise _wrong(system, "certificate", "is one too many beside client_secret")
-        tenant = _text(system, "tenant")
+            raise system.wrong("certificate", "is one too many beside client_secret")
+        tenant = system.text("tenant")
         if not tenant or "/" in tenant:
-            raise _wrong(system, "tenant", "must be a domain or an id of the organisation")
+            raise system.wrong("tenant", "must be a domain or an id of the organisation")
         credentials = Credentials(
             authority=authority,
             tenant=tenant,
-            client_id=_text(system, "client_id"),
+            client_id=system.text("client_id"),
             resource=f"https://{urlsplit(endpoint).netloc}",
             secret=secret,
             certificate=certificate,
@@ -112,48 +105,23 @@ class Microsoft365Plugin:
             system=system.name,
         )
         return Account(
-            credentials, endpoint.rstrip("/") + "/", _file(system, "ca_file"), _timeout(system)
+            credentials,
+            endpoint.rstrip("/") + "/",
+            system.file("ca_file"),
+            system.number("timeout", _DEFAULT_TIMEOUT, 600),
         )
 
 
 def _address(system: System, key: str, default: str, *, plain: bool) -> str:
     """An https address; ``plain``: http will do on this very machine."""
-    text = _text(system, key) or default
+    text = system.text(key) or default
     url = urlsplit(text)
     local = plain and url.scheme == "http" and url.hostname in _LOOPBACK
     if not url.hostname or (url.scheme != "https" and not local):
-        raise _wrong(system, key, "is no https address")
+        raise system.wrong(key, "is no https address")
     if url.username or url.password or url.query:
-        raise _wrong(system, key, "must be a plain address")
+        raise system.wrong(key, "must be a plain address")
     return text
-
-
-def _text(system: System, key: str) -> str:
-    value = system.options.get(key, "")
-    if not isinstance(value, str):
-        raise _wrong(system, key, "must be text")
-    return value.strip()
-
-
-def _timeout(system: System) -> float:
-    value = system.options.get("timeout", _DEFAULT_TIMEOUT)
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= 600:
-        raise _wrong(system, "timeout", "must be a number of seconds up to 600")
-    return float(value)
-
-
-def _file(system: System, key: str) -> str:
-    name = _text(system, key)
-    if not name:
-        return ""
-    path = Path(system.folder) / name
-    if not path.is_file():
-        raise _wrong(system, key, "is no file")
-    return str(path)
-
-
-def _wrong(system: System, key: str, what: str) -> ConfigError:
-    return ConfigError(what, key=f"systems.{system.name}.{key}")
 
 
 plugin = Microsoft365Plugin()

@@ -2,27 +2,14 @@
 
 from __future__ import annotations
 
-import tomllib
-from importlib.resources import files
-from typing import Any
-
 from connectors.sql.connector import SqlConnector
 from syncd.connector import Collection, Connector, Manifest, Plugin, System
-
-
-def _manifest() -> Manifest:
-    read: dict[str, Any] = tomllib.loads(
-        files(__package__).joinpath("manifest.toml").read_text("utf-8")
-    )
-    for name in ("required", "secrets"):
-        read[name] = frozenset(read[name])
-    return Manifest(**read)
 
 
 class _SqlPlugin:
     """What the entry point ``sql`` names."""
 
-    manifest = _manifest()
+    manifest = Manifest.of(__name__)
 
     def connect(self, system: System, collection: Collection) -> Connector:
         """A connector to the table that the system's mapping names; makes no request yet.
