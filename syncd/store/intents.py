@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Row, and_, bindparam, delete, or_, select, update
+from sqlalchemy import Connection, Row, and_, bindparam, delete, exists, or_, select, update
 
 from syncd.core.state import (
     AppointmentId,
@@ -22,7 +22,7 @@ from syncd.core.state import (
 )
 from syncd.store.confirm import ASSIGN, Confirmed, confirm_writes, intent_of
 from syncd.store.database import Database, chunks, upsert
-from syncd.store.look import PRESENT, Look, store_shown
+from syncd.store.look import GONE, PRESENT, Look, store_shown
 from syncd.store.rows import bare
 from syncd.store.schema import DIRTY, agreements, due, intents, observed, settled
 
@@ -111,10 +111,17 @@ class Intents:
         return found
 
     def made(self, bridge: str) -> dict[tuple[AppointmentId, Place], Key]:
-        """The keys of accepted creates whose copies have not been seen yet, by their places."""
-        columns = intents.c
+        """The keys of accepted creates whose copies have not been seen yet, by their places. While
+        a plan is held nothing is settled, and one that was seen may have gone again."""
+        columns, seen = intents.c, observed.c
         query = select(columns.appointment, columns.channel, columns.slot, columns.key)
-        query = query.where(columns.bridge == bridge, MADE).order_by(columns.id.desc())
+        went = exists().where(
+            seen.channel == columns.channel,
+            seen.key == columns.key,
+            seen.state == GONE,
+            seen.at > columns.at,
+        )
+        query = query.where(columns.bridge == bridge, MADE, ~went).order_by(columns.id.desc())
         with self._database.read() as connection:
             rows = connection.execute(query).all()
         return {(row.appointment, (bare(row.channel), row.slot)): row.key for row in rows}

@@ -47,6 +47,22 @@ def test_what_we_made_is_at_its_place(agreed: Store) -> None:
     assert agreed.recognise("sales") == 0
 
 
+def test_what_we_made_and_was_seen_to_go_has_its_place_no_more(agreed: Store) -> None:
+    """While a plan is held nothing is settled. A client moves it meanwhile: what bears its marker
+    is it, and no duplicate of what has gone."""
+    look(agreed, CAL, after(3), created(agreed, "a1", "k1"))
+    look(agreed, CAL, after(4), gone=("k1",))
+    assert agreed.made("sales") == {}
+
+
+def test_what_we_make_again_where_it_went_has_its_place(agreed: Store) -> None:
+    look(agreed, CAL, after(-3), copy("k1"))
+    agreed.assign([(CAL, "k1", "a1", "")])
+    look(agreed, CAL, after(-2), gone=("k1",))
+    created(agreed, "a1", "k1")
+    assert agreed.made("sales") == {("a1", ("cal", "")): "k1"}
+
+
 def _another_key(store: Store, made: Copy) -> tuple[str, Copy]:
     return CAL, copy("copied by hand", marker=made.marker)
 

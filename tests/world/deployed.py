@@ -17,9 +17,9 @@ from syncd.connector import Collection, Connector, Manifest, Plugin, System
 from syncd.core.model import Appointment
 from syncd.core.state import AppointmentId, ChannelName, Key, Record, Slot
 from syncd.errors import ConnectorError
-from syncd.inbox import ItemKind, items, resolve
+from syncd.inbox import ItemKind, approve, hold_id, items, resolve
 from syncd.pool import Begun, Job, SerialPool
-from syncd.store import Store
+from syncd.store import HoldState, Store
 from syncd.store.channels import prepare
 from syncd.store.database import Database, open_database
 from tests.world.company import CRM, DOMAIN, Company, Desk
@@ -177,13 +177,16 @@ class Deployed:
         return [(entry.appointment, entry.record) for entry in self._store.history()]
 
     def answer(self) -> int:
-        """Answer what is open: the value of whoever ranks first."""
+        """Answer what is open: the value of whoever ranks first; and approve what is held."""
         ranking, now = self._stage.company.ranking, self._stage.clock.now()
         waiting = [each for each in items(self._store) if each.kind is ItemKind.QUESTION]
         for each in waiting:
             best = min(each.choices, key=ranking.index)
             resolve(self._store, each.id, now, "anna", lambda: "", take=best)
-        return len(waiting)
+        held = self._store.holds(HoldState.OPEN)
+        for hold in held:
+            approve(self._store, hold_id(hold.id, hold.digest), now, "anna")
+        return len(waiting) + len(held)
 
     def _copies(self) -> dict[tuple[str, Key], Appointment | None]:
         """By channel and key, what the store knows of its copies: what they read as, or what was
@@ -243,7 +246,8 @@ def configuration(company: Company, own: Mapping[str, Sequence[str]]) -> str:
         lines += [f"[systems.{desk.name}]", f'connector = "desk-{desk.name}"']
         lines += [f'role = "{desk.abilities.role}"', *own.get(desk.name, ())]
     lines += ["[[bridges]]", 'name = "world"', 'rules = "rules.toml"']
-    lines += ['limits = { deletes = "100%", moves = "100%" }']
+    often = ", writes_per_hour = 4" if company.holds else ""
+    lines += [f'limits = {{ deletes = "100%", moves = "100%"{often} }}']
     for desk in company.desks:
         lines += ["[[bridges.channels]]", f'system = "{desk.name}"']
         lines += [f'admits = "{"all" if desk.name == CRM else "customers"}"']

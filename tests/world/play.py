@@ -59,7 +59,7 @@ class Deployment(Protocol):
         ...
 
     def answer(self) -> int:
-        """A person answers all that was asked; how many questions that were."""
+        """A person answers all that was asked, and approves all that is held; how many."""
         ...
 
 

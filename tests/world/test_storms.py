@@ -84,3 +84,11 @@ def test_people_in_storms_whose_rules_ask(seed: int, tmp_path: Path) -> None:
     company = replace(a_company(Random(seed)), asks=asks)
     steps = storm(seed, company)
     assert play(steps, company, lambda stage: Deployed(stage, tmp_path), seed) == []
+
+
+@pytest.mark.parametrize("seed", range(3000, 3000 + STORMS // 2))
+def test_people_in_storms_whose_writes_are_held(seed: int, tmp_path: Path) -> None:
+    """The same, where more than a few writes wait for somebody who approves of what he is shown."""
+    company = replace(a_company(Random(seed)), holds=True)
+    steps = storm(seed, company)
+    assert play(steps, company, lambda stage: Deployed(stage, tmp_path), seed) == []
