@@ -1,4 +1,5 @@
-"""Occurrences that a series no longer has, although somebody else has just edited them."""
+"""Edits of what is no longer there: of occurrences that a series does not have any more, and of
+copies that went before what they said was settled."""
 
 from __future__ import annotations
 
@@ -6,14 +7,38 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from syncd.core.claims import Claim, setter_of
 from syncd.core.decide import Decision
+from syncd.core.draft import agreed_path
+from syncd.core.fidelity import project
 from syncd.core.model import Appointment, Value
-from syncd.core.paths import DELETED, Path, get
+from syncd.core.paths import DELETED, Path, diff, get
 from syncd.core.recurrence import is_occurrence
 from syncd.core.situation import Here
-from syncd.core.state import WHOLE, Agreement, ChannelName, Kind, Record
+from syncd.core.state import WHOLE, Agreement, ChannelName, Gone, Kind, Record
+
+GONE_RULE = "built-in: it went with its copy"
 
 DROPPED_NOTE = "occurrence dropped against edit"
 """The note of a conflict whose value is shown nowhere."""
+
+
+def edits_of_gone(heres: Iterable[Here], merged: Appointment) -> list[Record]:
+    """What copies said that was seen and not settled before they went, because a plan was held or
+    a daemon died: it went with them, and is told where ``merged`` does not say the same."""
+    records: list[Record] = []
+    for here in heres:
+        shown = here.seen.observation if here.seen is not None else None
+        if not here.gone or here.settled is None or not isinstance(shown, Gone) or not shown.last:
+            continue
+        agreed, slot = project(merged, here.channel.fidelity), here.place[1]
+        for path, value in diff(here.settled.copy.reads, shown.last).items():
+            place = agreed_path(slot, path)
+            if value != get(agreed, place):
+                claims = ((here.channel.name, value),)
+                left = get(merged, place)
+                records.append(
+                    Record(Kind.OVERWRITTEN, place, GONE_RULE, value=left, claims=claims)
+                )
+    return records
 
 
 def edits_of_dropped(

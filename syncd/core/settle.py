@@ -26,7 +26,7 @@ from syncd.core.claims import (
 )
 from syncd.core.decide import Court, Decision
 from syncd.core.draft import Draft, own_path
-from syncd.core.dropped import agreed_unseen, edits_of_cut, edits_of_dropped
+from syncd.core.dropped import agreed_unseen, edits_of_cut, edits_of_dropped, edits_of_gone
 from syncd.core.existence import ENDED_RULE, STATUS, deletions, is_cancelling, judge, revive
 from syncd.core.model import Status
 from syncd.core.orders import bring_back, brought_back, carry_out, ordered, overruled, restoring
@@ -191,6 +191,7 @@ def _merged(
         follow_series(decisions, draft, policy)
     _close_questions(draft, agreement, heres, decisions)
     draft.records += edits_of_dropped(decisions, draft.appointment, agreement)
+    draft.records += edits_of_gone(heres, draft.appointment)
     if restore is None:
         _occurrences_gone(heres, draft, agreement, moment)
     carry_out(case.orders, draft)

@@ -86,7 +86,10 @@ class Present:
 
 @dataclass(frozen=True, slots=True)
 class Gone:
-    """The channel has proven that the copy is no longer there."""
+    """The channel has proven that the copy is no longer there. ``last``: as what it read when it
+    was seen last, which may not have been settled."""
+
+    last: Appointment | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -340,7 +340,7 @@ def _seen(item: Observed) -> Seen:
 
 def _observation(item: Observed) -> Observation:
     if item.state == GONE:
-        return Gone()
+        return Gone(item.copy.reads if item.copy is not None else None)
     if item.state == PRESENT and item.copy is not None:
         return Present(item.copy)
     return Unseen(item.reason)

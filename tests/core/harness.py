@@ -240,7 +240,7 @@ class World:
                 if row.id is None:
                     del self.rows[(channel_, key)]
                 elif not isinstance(row.seen.observation, Gone):
-                    row.seen, row.dirty = Seen(Gone(), self.now, before), True
+                    row.seen, row.dirty = Seen(Gone(row.copy.reads), self.now, before), True
         self.looked[name] = self.now
 
     def fetch(self, remote: Remote, key: str, place: Place, id: str) -> None:

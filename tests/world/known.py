@@ -7,9 +7,6 @@ it; a seed that plays well again is taken out.
 KNOWN: dict[int, str] = {
     42246: "handed over, seen, handed over again; then an old state is put in place: the copy of"
     " who had it between stays, since it looks like one that he pasted there",
-    52751: "killed while an appointment was in hand, which is therefore left alone for a moment; a"
-    " title that is set in a calendar then is seen, and not settled before that copy is deleted;"
-    " the deletion loses against another edit, and that title is nowhere on record",
     43818: "a vendor's invitation beside our copy and a hand over, both seen in one look: it stays,"
     " as it does where it comes after the hand over; nobody can tell the two orders apart",
 }

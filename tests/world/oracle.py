@@ -177,12 +177,13 @@ class Oracle:
         self._contest(token)
 
     def purged(self, channel: str, tokens: Iterable[Token]) -> None:
-        """Items went that had ended: there they may stay away, elsewhere they stay. What no
-        undisturbed cycle had seen yet, where it was made, may never have been anywhere else."""
+        """Items went that had ended: there they may stay away, elsewhere they stay. What no calm
+        cycle had seen yet, or only in a plan that was held, may never have been elsewhere."""
         for token in tokens:
             self.excused.add((channel, token))
             birth = self.births.get(token)
-            if birth and not self._was_seen(birth.channel, range(birth.look, len(self.calm))):
+            seen = birth and self._was_seen(birth.channel, range(birth.look, len(self.calm)))
+            if birth and (self.company.holds or not seen):
                 self._end(token, "", "", contested=True)
 
     def copied(self, channel: str, old: Key, new: Key) -> None:
