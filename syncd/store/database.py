@@ -124,8 +124,10 @@ def open_database(url: str, *, create: bool = True) -> Database:
     parsed = parse_url(url)
     if parsed.get_backend_name() == "sqlite":
         _prepare_file(parsed.database or "", create=create)
+    # The one used last: in turn, each of several would come to hold all pages and statements.
     # A server may have closed a connection meanwhile; a file does not.
-    engine = make_engine(parsed, pool_pre_ping=parsed.get_backend_name() != "sqlite")
+    ping = parsed.get_backend_name() != "sqlite"
+    engine = make_engine(parsed, pool_use_lifo=True, pool_pre_ping=ping)
     if engine.dialect.name == "sqlite":
         _configure_sqlite(engine)
     database = Database(engine)
