@@ -26,7 +26,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 
 IMPORTED = (
-    "syncd.cli",
+    "syncd.cli.app",
     "syncd.daemon",
     "alembic.command",
     "connectors.caldav.connector",

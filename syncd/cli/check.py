@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from rich.text import Text
-
 from syncd.checking import Checked, own_clock_is_off
 from syncd.cli.console import line, print_json, rows
-from syncd.cli.tables import Column
+from syncd.cli.tables import Cell, Column
 from syncd.config import Settings
 
 FEW = 20
@@ -62,17 +60,17 @@ def _told(each: Checked) -> dict[str, object]:
     }
 
 
-def _cells(each: Checked) -> list[str | Text]:
+def _cells(each: Checked) -> list[Cell]:
     health = each.health
     clock = f"{health.skew:+.0f} s" if health.skew is not None else ""
     return [
         each.bridge,
         each.channel.name,
         each.channel.system,
-        Text("ok", "green") if health.ok else Text("failed", "red"),
+        ("ok", "green") if health.ok else ("failed", "red"),
         health.account,
-        Text("yes" if health.can_write else "no", "red" if _lacks_rights(each) else ""),
-        Text(clock, "red" if each.clock_is_off else ""),
+        ("yes" if health.can_write else "no", "red" if _lacks_rights(each) else ""),
+        (clock, "red" if each.clock_is_off else ""),
         each.detail,
     ]
 

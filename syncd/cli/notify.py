@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from rich.text import Text
-
 from syncd.cli.console import print_json, rows
-from syncd.cli.tables import Column
+from syncd.cli.tables import Cell, Column
 from syncd.notify import Tried
 
 
@@ -30,6 +28,6 @@ def _told(each: Tried) -> dict[str, object]:
     return {"name": each.name, "service": service, "ok": each.ok, "answer": each.answer}
 
 
-def _cells(each: Tried) -> list[str | Text]:
-    mark = Text("delivered", "green") if each.ok else Text("failed", "red")
+def _cells(each: Tried) -> list[Cell]:
+    mark = ("delivered", "green") if each.ok else ("failed", "red")
     return [each.name, each.service.value, mark, each.answer]

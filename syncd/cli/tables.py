@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeAlias
 
-from rich.cells import cell_len
-from rich.table import Table
-from rich.text import Text
+if TYPE_CHECKING:
+    from rich.table import Table
+
+Cell: TypeAlias = str | tuple[str, str]
+"""Text in which brackets are no markup, or such text and its colour."""
 
 GAP = 2
 LEAST = 12
@@ -32,10 +35,14 @@ def numbers(*names: str) -> list[Column]:
     return [Column(name, right=True) for name in names]
 
 
-def table(columns: Sequence[Column], rows: Sequence[Sequence[str | Text]], width: int) -> Table:
+def table(columns: Sequence[Column], rows: Sequence[Sequence[Cell]], width: int) -> Table:
     """``rows`` under ``columns``, as wide as ``width`` cells at most where that is possible."""
+    from rich.cells import cell_len  # late: see syncd.cli.console
+    from rich.table import Table
+    from rich.text import Text
+
     widths = [
-        max([cell_len(column.name), *(_cells(row[place]) for row in rows)])
+        max(map(cell_len, [column.name, *(line for row in rows for line in _lines(row[place]))]))
         for place, column in enumerate(columns)
     ]
     kept = list(range(len(columns)))
@@ -56,7 +63,7 @@ def table(columns: Sequence[Column], rows: Sequence[Sequence[str | Text]], width
             justify="right" if column.right else "left",
         )
     for row in rows:
-        found.add_row(*(_text(row[place]) for place in kept))
+        found.add_row(*(Text.assemble(row[place]) for place in kept))
     return found
 
 
@@ -68,11 +75,5 @@ def _needed(columns: Sequence[Column], widths: Sequence[int], kept: Sequence[int
     return sum(cells) + GAP * max(0, len(kept) - 1)
 
 
-def _cells(value: str | Text) -> int:
-    text = value.plain if isinstance(value, Text) else value
-    return max((cell_len(line) for line in text.split("\n")), default=0)
-
-
-def _text(value: str | Text) -> Text:
-    """Plain text, in which brackets are no markup."""
-    return value if isinstance(value, Text) else Text(value)
+def _lines(value: Cell) -> list[str]:
+    return (value if isinstance(value, str) else value[0]).split("\n")
