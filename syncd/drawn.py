@@ -49,7 +49,9 @@ class Draw:
             yield self.plans
             return
         first = first_turns(self.plans, self.divided)
-        chosen = (plan for index, plan in enumerate(self.packed) if index in first)
+        until = max(first, default=-1) + 1
+        drawn = enumerate(islice(self.packed, until))
+        chosen = (plan for index, plan in drawn if index in first)
         while part := list(islice(chosen, CHUNK)):
             yield part
         drawn = enumerate(self.packed)
