@@ -11,7 +11,7 @@ from sqlalchemy import BigInteger, Dialect, Text, TypeDecorator
 from syncd.store.codec import from_micros, to_micros
 
 _ESCAPE = "\x01"
-_UNHOLDABLE = re.compile("[\x00\ud800-\udfff]")
+_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 class AnyText(TypeDecorator[str]):
@@ -26,9 +26,9 @@ class AnyText(TypeDecorator[str]):
 
     def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
         """The text as it is stored."""
-        if value is not None and (_UNHOLDABLE.search(value) or value.startswith(_ESCAPE)):
-            return _ESCAPE + json.dumps(value)
-        return value
+        if value is None or _is_holdable(value):
+            return value
+        return _ESCAPE + json.dumps(value)
 
     def process_result_value(self, value: str | None, dialect: Dialect) -> str | None:
         """The text as it was given."""
@@ -50,3 +50,11 @@ class Instant(TypeDecorator[datetime]):
     def process_result_value(self, value: int | None, dialect: Dialect) -> datetime | None:
         """The instant."""
         return None if value is None else from_micros(value)
+
+
+def _is_holdable(text: str) -> bool:
+    """Whether a database holds it as it is, and it is not taken for what was escaped."""
+    # Most text is ASCII: to be told so takes no time, and every text that is stored is asked.
+    if "\x00" in text or text.startswith(_ESCAPE):
+        return False
+    return text.isascii() or not _SURROGATE.search(text)

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, delete, insert, or_, select, update
 
 from syncd.core.state import AppointmentId
 from syncd.store.codec import dumps, loads
@@ -25,6 +25,11 @@ _RETIMED = "retimed:"
 
 PAUSED = "paused:"
 """What the flag begins with that stops the writing of one bridge."""
+
+_STOPPING = select(meta.c.value).where(
+    or_(meta.c.name == STOP_ALL, meta.c.name == bindparam("paused")), meta.c.value != ""
+)
+"""Asked before each write: to build it takes longer than to carry it out."""
 
 
 class HoldState(StrEnum):
@@ -133,10 +138,9 @@ class Holds:
 
     def is_stopped(self, bridge: str) -> bool:
         """Whether an administrator has stopped all writing, or that of this bridge."""
-        names = (STOP_ALL, f"{PAUSED}{bridge}")
-        query = select(meta.c.value).where(meta.c.name.in_(names), meta.c.value != "").limit(1)
         with self._database.read() as connection:
-            return connection.execute(query).first() is not None
+            found = connection.execute(_STOPPING, {"paused": f"{PAUSED}{bridge}"})
+            return found.first() is not None
 
     def set_retimed(self, channel: str, copies: int) -> None:
         """So many copies of a channel read with another time than was agreed, since something
