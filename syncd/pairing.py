@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from itertools import chain
 from sys import intern
 
 from syncd.core.belong import Moment
@@ -307,10 +308,8 @@ def _store(
     moment: Moment,
     reborn: Mapping[tuple[str, str], tuple[AppointmentId, str]],
 ) -> None:
-    joined = {**found.joined, **reborn}
-    store.assign(
-        [(f"{bridge}/{channel}", key, id, slot) for (channel, key), (id, slot) in joined.items()]
-    )
+    joined = chain(found.joined.items(), reborn.items())
+    store.assign((f"{bridge}/{channel}", key, id, slot) for (channel, key), (id, slot) in joined)
     for channel, key in (*found.parked, *found.late):
         store.park(f"{bridge}/{channel}", key, moment.now)
     for doubt in found.doubts:
@@ -318,10 +317,10 @@ def _store(
         store.doubt(channel, doubt.key, doubt.candidates, doubt.reason, moment.now)
     waiting = {(f"{bridge}/{d.channel}", d.key) for d in found.doubts}
     parked = {(f"{bridge}/{c}", key) for c, key in (*found.parked, *found.late)}
-    looked = {(item.channel, item.key) for item in items} - waiting - parked
-    for old in store.doubts(bridge):
-        if (old.channel, old.key) in looked:
-            store.settle_doubt(old.channel, old.key)
+    doubts = {(old.channel, old.key) for old in store.doubts(bridge)} - waiting - parked
+    if doubts:
+        for channel, key in sorted(doubts & {(item.channel, item.key) for item in items}):
+            store.settle_doubt(channel, key)
     left = {(f"{bridge}/{channel}", key) for channel, key in found.left}
     for item in items:
         ref = (item.channel, item.key)

@@ -61,7 +61,9 @@ _AS_DAEMON = "only the user of the daemon and root may use it, and write to its 
 
 _NO_RIGHT = frozenset({sqlite3.SQLITE_PERM, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN})
 
-_CHUNK = 500
+CHUNK = 500
+"""So many rows are written, or looked for, by one statement."""
+
 _Item = TypeVar("_Item")
 
 
@@ -196,7 +198,7 @@ def insert_new(connection: Connection, table: Table, rows: Sequence[dict[str, An
         connection.execute(dialect_insert(connection, table).on_conflict_do_nothing(), list(rows))
 
 
-def chunks(items: Sequence[_Item], size: int = _CHUNK) -> Iterator[Sequence[_Item]]:
+def chunks(items: Sequence[_Item], size: int = CHUNK) -> Iterator[Sequence[_Item]]:
     """``items`` in pieces that fit into the ``IN`` list of one statement."""
     for start in range(0, len(items), size):
         yield items[start : start + size]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import islice
 from sys import intern
 from typing import Any
 
@@ -27,7 +28,7 @@ from syncd.connector import Unreadable
 from syncd.core.state import AppointmentId, Copy, Key, Slot, Version
 from syncd.errors import Rejected
 from syncd.store.channels import next_revision, read_channel_state
-from syncd.store.database import Database, chunks
+from syncd.store.database import CHUNK, Database, chunks
 from syncd.store.look import (
     GONE,
     PRESENT,
@@ -166,7 +167,7 @@ class Observations:
                     delete(observed).where(observed.c.channel == channel, observed.c.key.in_(part))
                 )
 
-    def assign(self, pairs: Sequence[tuple[str, Key, AppointmentId, Slot]]) -> None:
+    def assign(self, pairs: Iterable[tuple[str, Key, AppointmentId, Slot]]) -> None:
         """Say which copies items are: (channel, key, appointment, slot)."""
         self._set(
             {
@@ -174,10 +175,10 @@ class Observations:
                 "slot": bindparam("to_slot"),
                 "parked": None,
             },
-            [
+            (
                 {"of_channel": channel, "of_key": key, "to_appointment": id_, "to_slot": slot}
                 for channel, key, id_, slot in pairs
-            ],
+            ),
         )
 
     def unassign(self, items: Iterable[tuple[str, Key]]) -> None:
@@ -275,8 +276,10 @@ class Observations:
             # Sorted here: databases do not agree on how to sort text.
             return sorted(map(item_of, rows), key=_order)
 
-    def _set(self, values: dict[str, Any], places: list[dict[str, Any]]) -> None:
-        if not places:
+    def _set(self, values: dict[str, Any], places: Iterable[dict[str, Any]]) -> None:
+        rest = iter(places)
+        part = list(islice(rest, CHUNK))
+        if not part:
             return
         statement = (
             update(observed)
@@ -287,8 +290,10 @@ class Observations:
             .values(**values)
         )
         with self._database.write() as connection:
-            for part in chunks(places):
+            # Some at a time: a first look may have brought thousands of them.
+            while part:
                 connection.execute(statement, part)
+                part = list(islice(rest, CHUNK))
 
 
 def item_of(row: Row[Any]) -> Observed:
@@ -312,8 +317,8 @@ def _order(item: Observed) -> tuple[str, Key]:
     return item.channel, item.key
 
 
-def _places(items: Iterable[tuple[str, Key]]) -> list[dict[str, Any]]:
-    return [{"of_channel": channel, "of_key": key} for channel, key in items]
+def _places(items: Iterable[tuple[str, Key]]) -> Iterator[dict[str, Any]]:
+    return ({"of_channel": channel, "of_key": key} for channel, key in items)
 
 
 def _unassigned(bridge: str, state: str, without: Collection[str] = ()) -> Any:
