@@ -1,8 +1,9 @@
 """HTTP to a CalDAV server: sign-in, limits, redirects, and its errors as ours.
 
-The caldav library's ``DAVClient`` makes the session and signs in (basic, digest, bearer). Its
-``request`` is not used: it follows redirects to any host with the credentials, reads bodies
-of any size and logs what it cannot parse (caldav 3.6, read in its source).
+Sessions sign in as the caldav library's ``DAVClient`` does (basic, digest, bearer). That one is
+not used itself: its ``request`` follows redirects to any host with the credentials, reads bodies
+of any size and logs what it cannot parse, and it comes with the whole library and icalendar,
+which are 5 MB (caldav 3.6, read in its source).
 """
 
 from __future__ import annotations
@@ -21,7 +22,8 @@ from connectors.caldav.webdav import error_words, normalised_etag
 from syncd.errors import ConnectorError, Locked, Rejected, Stale, Unauthorized, Unavailable
 
 if TYPE_CHECKING:
-    from caldav.davclient import DAVClient
+    from niquests import Session
+    from niquests.auth import AuthBase
 
     from connectors.caldav.webdav import Member
 
@@ -100,6 +102,14 @@ class Counter:
             self.value += count
 
 
+@dataclass(frozen=True, slots=True)
+class _Client:
+    """A session, and how it signs in: ``None`` without a secret."""
+
+    session: Session
+    auth: AuthBase | None
+
+
 class Transport:
     """The sessions of one account: one for each request under way, as the library is not
     thread-safe, and no more than there were at once: each has connections, a thread and 0.2 MB.
@@ -112,7 +122,7 @@ class Transport:
         self.account = account
         self.discovering = threading.Lock()
         self.discovered: dict[str, tuple[float, list[Member]]] = {}
-        self._idle: list[DAVClient] = []
+        self._idle: list[_Client] = []
 
     def send(
         self,
@@ -189,12 +199,12 @@ class Transport:
         moved = status in (301, 302, 303, 307, 308) and answer_headers.get("location", "")
         return answer, urljoin(url, moved) if moved else ""
 
-    def _taken(self) -> DAVClient:
+    def _taken(self) -> _Client:
         """A client that nobody else uses until it is put back: the one that was used last."""
         try:
             return self._idle.pop()
         except IndexError:
-            return _dav_client(self.account)
+            return _client(self.account)
 
     def close(self) -> None:
         """Close the sessions that are not in use."""
@@ -205,9 +215,6 @@ class Transport:
 _HEADERS = {"User-Agent": "syncd", "Accept": "text/xml, text/calendar"}
 _transports: weakref.WeakValueDictionary[bytes, Transport] = weakref.WeakValueDictionary()
 _transports_lock = threading.Lock()
-_making = threading.Lock()
-"""One client is made at a time: the library's first one fills a table that the next one reads
-(``compatibility_hints.FeatureSet``, caldav 3.6), and may find it empty: ``KeyError``."""
 
 
 def transport_for(account: Account) -> Transport:
@@ -222,24 +229,25 @@ def transport_for(account: Account) -> Transport:
         return found
 
 
-def _dav_client(account: Account) -> DAVClient:
+def _client(account: Account) -> _Client:
     import niquests
-    from caldav.davclient import DAVClient
+    from caldav.requests import HTTPBearerAuth
+    from niquests.auth import HTTPBasicAuth, HTTPDigestAuth
 
-    with _making:
-        client = DAVClient(
-            account.origin + "/",
-            username=account.username or None,
-            password=account.secret or None,
-            auth_type=account.auth if account.secret else None,
-            timeout=account.timeout,  # type: ignore[arg-type]  # it is handed on, and may be a float
-            features=account.features or None,  # type: ignore[arg-type]  # None means no profile
-            enable_rfc6764=False,  # the URL is configured: no DNS look-ups
-        )
+    if account.features:
+        from caldav.config import resolve_features
+
+        # It says nothing about requests that are ours; one that there is not is an error.
+        resolve_features(account.features)  # type: ignore[no-untyped-call]  # it has no types
+    auth: AuthBase | None = None
+    if account.secret and account.auth == "bearer":
+        auth = HTTPBearerAuth(account.secret)
+    elif account.secret:
+        kind = HTTPDigestAuth if account.auth == "digest" else HTTPBasicAuth
+        auth = kind(account.username, account.secret)
     # Neither a UDP port nor a certificate authority's server may be reachable: both would only
     # cost a timeout.
-    client.session = niquests.Session(disable_http3=True, revocation_configuration=None)
-    return client
+    return _Client(niquests.Session(disable_http3=True, revocation_configuration=None), auth)
 
 
 def _never_sent(error: BaseException) -> bool:
