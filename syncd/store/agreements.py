@@ -233,14 +233,13 @@ def settled_row(
 ) -> dict[str, Any]:
     """The row of one settled copy."""
     columns = copy_columns(settled_copy.copy)
-    asked = None if settled_copy.asked is None else encode_appointment(settled_copy.asked)
     return {
         "appointment": id_,
         "channel": channel,
         "slot": slot,
         "key": settled_copy.copy.key,
         **columns,
-        "asked": SAME if asked == columns["reads"] else asked,
+        "asked": _asked_text(settled_copy, columns["reads"]),
         "disputed": encode_paths(settled_copy.disputed),
         "ours": settled_copy.ours,
         "confirmed": settled_copy.confirmed,
@@ -283,11 +282,24 @@ def _settled_of(row: Row[Any]) -> Settled:
     copy = copy_of(row)
     if copy is None:
         raise ValueError(f"the settled copy {row.appointment}/{row.slot or WHOLE} has no reading")
-    asked = row.reads if row.asked == SAME else row.asked
     return Settled(
         copy,
-        None if asked is None else decode_appointment(asked),
+        copy.reads if row.asked == SAME else _asked_of(row.asked),
         decode_paths(row.disputed),
         row.ours,
         row.confirmed,
     )
+
+
+def _asked_text(settled_copy: Settled, reads: str) -> str | None:
+    """What the copy, whose reading is ``reads``, was asked to be. Most read just so: then it is
+    not encoded anew, which takes ten times as long as comparing."""
+    asked = settled_copy.asked
+    if asked is None or asked == settled_copy.copy.reads:
+        return None if asked is None else SAME
+    text = encode_appointment(asked)
+    return SAME if text == reads else text
+
+
+def _asked_of(text: str | None) -> Appointment | None:
+    return None if text is None else decode_appointment(text)
