@@ -90,7 +90,7 @@ class Answer:
 
 
 class Counter:
-    """Counts requests from several threads."""
+    """Counts from several threads: requests, and what was sent."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -100,6 +100,12 @@ class Counter:
         """Count some more."""
         with self._lock:
             self.value += count
+
+    def taken(self) -> int:
+        """What was counted so far; from now on it is counted anew."""
+        with self._lock:
+            value, self.value = self.value, 0
+        return value
 
 
 @dataclass(frozen=True, slots=True)

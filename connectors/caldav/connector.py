@@ -62,7 +62,7 @@ class CalDavConnector:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._transport = transport_for(settings.account)
-        self._counter = Counter()
+        self._counter, self._sent = Counter(), Counter()
         self._lock = threading.Lock()
         self._reader: Reader | None = None
         self._mailing: tuple[bool, frozenset[str] | None] | None = None
@@ -187,7 +187,12 @@ class CalDavConnector:
                     self._transport, settings.start, settings.wanted, self._counter
                 )
                 self._reader = Reader(
-                    self._transport, calendar, self._counter, self._own, syncs=calendar.syncs
+                    self._transport,
+                    calendar,
+                    self._counter,
+                    self._own,
+                    syncs=calendar.syncs,
+                    written=self._sent,
                 )
             return self._reader
 
@@ -202,6 +207,7 @@ class CalDavConnector:
 
     def _put(self, key: Key, text: str, guard: Mapping[str, str]) -> Answer:
         headers = {"Content-Type": _BODY, "Prefer": "return=representation", **guard}
+        self._sent.add(len(text))
         return self._transport.send("PUT", key, self._counter, text, headers)
 
     def _written(self, key: Key, answer: Answer, sent: str) -> Written:

@@ -67,7 +67,8 @@ class Reader:
     """Reads one calendar. ``others`` remembers items that hold no event, by key and version.
 
     ``inline``: whether the sync report is asked for bodies (Radicale 3.9 gives them, Xandikos
-    0.4 answers 404 for that property).
+    0.4 answers 404 for that property). ``written``: how many characters the bodies had that were
+    written since the last look; they come back with the changes.
     """
 
     transport: Transport
@@ -77,6 +78,7 @@ class Reader:
     others: dict[Key, Version | None] = field(default_factory=dict)
     inline: bool = True
     syncs: bool = True
+    written: Counter = field(default_factory=Counter)
 
     def observe(self, since: str | None, known: Mapping[Key, Version | None]) -> Snapshot:
         """Changes since the cursor, or everything."""
@@ -105,7 +107,8 @@ class Reader:
 
     def _changes(self, token: str, known: Mapping[Key, Version | None]) -> Snapshot | None:
         """What a token answers; ``None`` where it is dead or its answer is in doubt."""
-        pages = list(self._pages(token, with_data=self.inline))
+        much = self.written.taken() > MOST_INLINE
+        pages = list(self._pages(token, with_data=self.inline and not much))
         if not pages or not pages[-1].token:
             return None
         members = [member for page in pages for member in page.members]

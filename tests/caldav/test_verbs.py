@@ -131,6 +131,23 @@ def test_changes_and_deletions_arrive_by_token(fresh: Fresh) -> None:
     assert {copy.key for copy in connector.fetch([third]).copies} == {third}
 
 
+def test_much_that_was_written_is_not_asked_for_at_once(fresh: Fresh) -> None:
+    """The answer would be broken off: a list and the bodies in batches, and no request more."""
+    _, _, connector = fresh
+    cursor = connector.observe(None, WINDOW, {}).cursor
+    long = replace(VISIT, description="lang " * 40_000)
+    keys = {made(connector, f"a{number}", long).key for number in range(3)}
+    before = connector.requests
+    snapshot = connector.observe(cursor, WINDOW, {})
+    assert connector.requests - before == 2
+    assert {copy.key for copy in snapshot.copies} == keys
+    assert all(copy.reads == long for copy in snapshot.copies)
+    before = connector.requests
+    known = {copy.key: copy.version for copy in snapshot.copies}
+    connector.observe(snapshot.cursor, WINDOW, known)
+    assert connector.requests - before == 1
+
+
 def test_a_look_with_nothing_to_do_is_one_request(fresh: Fresh) -> None:
     _, _, connector = fresh
     for number in range(3):
