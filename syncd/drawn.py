@@ -51,12 +51,16 @@ class Draw:
         first = first_turns(self.plans, self.divided)
         until = max(first, default=-1) + 1
         drawn = enumerate(islice(self.packed, until))
-        chosen = (plan for index, plan in drawn if index in first)
-        while part := list(islice(chosen, CHUNK)):
-            yield part
+        yield from _in_parts(plan for index, plan in drawn if index in first)
         drawn = enumerate(self.packed)
-        while pairs := list(islice(drawn, CHUNK)):
-            yield [plan for index, plan in pairs if index not in first]
+        yield from _in_parts(plan for index, plan in drawn if index not in first)
+
+
+def _in_parts(plans: Iterator[Plan]) -> Iterator[list[Plan]]:
+    """Some at a time. Whoever takes a part and lets go of it never has two of them."""
+    while part := list(islice(plans, CHUNK)):
+        yield part
+        del part
 
 
 def first_turns(plans: Sequence[Plan], divided: Collection[AppointmentId]) -> frozenset[int]:

@@ -7,7 +7,7 @@ and by tests; clock, randomness and pool are passed in.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
 from operator import attrgetter
@@ -301,12 +301,7 @@ class Bridge:
     ) -> Outcome | None:
         result_by_name = {channel.name: channel for channel in result.channels}
         outcome, carried = Outcome(), set[AppointmentId]()
-        parts = (
-            part
-            for plans in draw.parts()
-            for part in self.in_hand.parts(plans, CHUNK, attrgetter("id"))
-        )
-        for plans in parts:
+        for plans in self._parts(draw):
             if carried and (outcome.halted or self._around.stop.is_set()):
                 break
             with self.in_hand.work([plan.id for plan in plans]):
@@ -316,6 +311,7 @@ class Bridge:
                     result_by_name[name].conflicts += count
             carried.update(plan.id for plan in plans)
             self._writer.write(tasks, self.targets, self.name, outcome, self.looks.dark)
+            del plans, tasks
         if not draw.writes:
             return None
         outcome.undone.update(
@@ -337,6 +333,12 @@ class Bridge:
                 result.worsen(State.FAILED, f"{name}: {words} failed")
         self._tell_down(outcome, result)
         return outcome
+
+    def _parts(self, draw: Draw) -> Iterator[Sequence[Plan]]:
+        """The plans, some at a time: each part is let go of before the next is unpacked."""
+        for plans in draw.parts():
+            yield from self.in_hand.parts(plans, CHUNK, attrgetter("id"))
+            del plans
 
     def _tell_down(self, outcome: Outcome, result: BridgeResult) -> None:
         """Who did not take what was written, and who takes it again."""

@@ -74,26 +74,31 @@ def draw_up(
     given, invitations, draw = orders or {}, invited or {}, Draw()
     if len(ids) > CHUNK and not whole:
         draw.packed = Packed(few=0)
+    known = set(ids)
+
+    def draw_part(part: Sequence[AppointmentId]) -> None:
+        """A function, so that these cases, which are megabytes, go before others are read."""
+        read = store.cases(bridge, part, moment.now)
+        new = [case.id for case in read if case.agreement is None]
+        remains = store.remains(bridge, new) if new else {}
+        cases = [_prepared(case, dying, given, invitations, remains) for case in read]
+        begun = _begun_at_cuts(store, bridge, cases, policy, moment)
+        agreed = [case for case in begun if case.id not in known]
+        elsewhere = [case for case in begun if case.id in known]
+        for seeded in seed_splits(cases, policy, moment, agreed, elsewhere):
+            _count_moves(seeded.case, draw.moved)
+            draw.waits.update(seeded.waits)
+            draw.note_split(seeded.case.id, seeded.records)
+            plan = _planned(seeded, policy, moment)
+            if draw.packed is not None:
+                draw.packed.append(plan)
+                plan = _outline(plan)
+            draw.plans.append(plan)
+
     for part in in_hand.parts(ids, CHUNK, str):
         progress()
         with in_hand.work(part):
-            read = store.cases(bridge, part, moment.now)
-            new = [case.id for case in read if case.agreement is None]
-            remains = store.remains(bridge, new) if new else {}
-            cases = [_prepared(case, dying, given, invitations, remains) for case in read]
-            begun = _begun_at_cuts(store, bridge, cases, policy, moment)
-            known = set(ids)
-            agreed = [case for case in begun if case.id not in known]
-            elsewhere = [case for case in begun if case.id in known]
-            for seeded in seed_splits(cases, policy, moment, agreed, elsewhere):
-                _count_moves(seeded.case, draw.moved)
-                draw.waits.update(seeded.waits)
-                draw.note_split(seeded.case.id, seeded.records)
-                plan = _planned(seeded, policy, moment)
-                if draw.packed is not None:
-                    draw.packed.append(plan)
-                    plan = _outline(plan)
-                draw.plans.append(plan)
+            draw_part(part)
     return draw
 
 
