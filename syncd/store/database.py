@@ -51,6 +51,10 @@ from syncd.store.schema import VERSIONS, meta, metadata, version
 BUSY_TIMEOUT = 30.0
 """Seconds that a transaction waits for another process's."""
 
+_PAGES = 500
+"""KiB of SQLite's pages that a connection keeps, a quarter of its default: the operating system has
+the file in memory anyway, and a first synchronisation takes no longer (measured)."""
+
 _MIGRATION_LOCK = 0x7461626C6573
 """PostgreSQL's advisory lock while tables are made ("tables"); not the one of the process."""
 
@@ -281,6 +285,7 @@ def _configure_sqlite(engine: Engine) -> None:
         cursor.execute(f"PRAGMA busy_timeout = {int(BUSY_TIMEOUT * 1000)}")
         cursor.execute("PRAGMA journal_mode = WAL")
         cursor.execute("PRAGMA foreign_keys = ON")
+        cursor.execute(f"PRAGMA cache_size = -{_PAGES}")
         cursor.close()
 
 
