@@ -149,6 +149,12 @@ class _Lane:
         """Behind all that is to be done for the same."""
         self.waiting.setdefault(item.job.of, deque()).append(item)
 
+    @property
+    def startable(self) -> int:
+        """How many more of its jobs may begin now."""
+        waiting = sum(map(len, self.waiting.values()))
+        return min(waiting, self.limit - self.running)
+
     def next(self) -> _Item[Any]:
         """What is longest waited for by whom it is the turn, who goes behind all others."""
         whose = next(iter(self.waiting))
@@ -251,7 +257,9 @@ class ThreadPool:
         with self._lock:
             for item in items:
                 self._lane(item.job.system).line_up(item)
-            more = min(len(items), self._workers - self._active)
+            # Not one for each job: those beyond the limit of a system would find nothing to do.
+            startable = sum(lane.startable for lane in self._lanes.values())
+            more = min(startable, self._workers - self._active)
             self._active += more
         for _ in range(more):
             self._executor.submit(self._work)
