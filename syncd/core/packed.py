@@ -13,7 +13,7 @@ from functools import cache
 from operator import attrgetter
 from typing import Any, Generic, TypeVar, overload
 
-FEW = 200
+FEW = 50
 """So many values are kept as they are."""
 
 _TOGETHER = 50

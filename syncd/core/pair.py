@@ -248,8 +248,10 @@ class _Pairing:
         contacts = frozenset(self.known.contacts)
         if not contacts or not (unpaired or self.found.births):
             return unpaired
-        here = {_ref(each): each for each in unpaired if in_window(each.copy.reads, self.moment)}
         known = self._known_candidates(contacts)
+        if len({each.channel for each in unpaired} | {each.channel for each, _ in known}) < 2:
+            return self._without_waiting(unpaired)  # copies of one channel are never the same
+        here = {_ref(each): each for each in unpaired if in_window(each.copy.reads, self.moment)}
         candidates = [self._candidate(*_ref(each), each.copy.reads) for each in here.values()]
         found = match([*candidates, *(each for each, _ in known)], contacts=contacts)
         ids = {each.ref: id for each, id in known}
@@ -263,6 +265,9 @@ class _Pairing:
             if each is not None and self._joined(each) is None:
                 self._doubt(each, tuple(map(_ref_text, doubtful.candidates)), doubtful.reason)
         self._withhold(found.doubtful)
+        return self._without_waiting(unpaired)
+
+    def _without_waiting(self, unpaired: Sequence[Unpaired]) -> list[Unpaired]:
         waiting = {(doubt.channel, doubt.key) for doubt in self.found.doubts}
         waiting |= {*self.found.parked, *self.found.late}
         return [e for e in unpaired if self._joined(e) is None and _ref(e) not in waiting]

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import MISSING, fields
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
+from sys import intern
 from typing import Any, TypeAlias, TypeVar
 
 from syncd.core.model import (
@@ -166,6 +167,7 @@ def _decode_when(data: Json) -> When:
     if len(data) == 2:
         return _restored(AllDay, (date.fromisoformat(data[0]), date.fromisoformat(data[1])))
     start, end, zone = data
+    zone = intern(zone) if zone else zone  # the same in thousands
     return _restored(Timed, (datetime.fromisoformat(start), datetime.fromisoformat(end), zone))
 
 
