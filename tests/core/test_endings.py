@@ -9,7 +9,8 @@ import pytest
 
 from syncd.core.model import Override, Recurrence, Status
 from syncd.core.recurrence import is_called_off
-from syncd.core.state import Kind
+from syncd.core.settle import settle
+from syncd.core.state import Gone, Kind, Seen
 from tests.core.harness import World, settled_world
 from tests.core.remote import Fault
 from tests.core.values import VISIT, at, channel
@@ -133,3 +134,16 @@ def test_called_off(rule: str, own: list[Override], off: bool) -> None:
     series = replace(SERIES, recurrence=Recurrence((rule,)))
     assert is_called_off(replace(series, overrides=tuple(zip(days, own, strict=False)))) is off
     assert not is_called_off(replace(series, recurrence=None))
+
+
+@pytest.mark.parametrize(("title", "told"), [("改了又删", ["改了又删"]), (VISIT.title, [])])
+def test_what_a_copy_said_before_it_went_is_on_record(title: str, told: list[str]) -> None:
+    """Invariant 2. It was seen, and not settled: the plan was held, or the daemon died."""
+    made = settled_world("crm", "cal")
+    case = made.case(made.only)
+    assert case.agreement is not None
+    last = replace(case.agreement.copies["cal", ""].copy.reads, title=title)
+    views = {**case.views, ("cal", ""): Seen(Gone(last), made.now, made.now)}
+    plan = settle(replace(case, views=views), made.policy, made.moment())
+    overwritten = [each for each in plan.records if each.kind is Kind.OVERWRITTEN]
+    assert [each.claims for each in overwritten] == [(("cal", value),) for value in told]

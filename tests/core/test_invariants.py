@@ -376,19 +376,6 @@ def test_gone_of_what_was_never_settled_is_nothing() -> None:
     assert settle(replace(case, views=views), made.policy, made.moment()).quiet
 
 
-@pytest.mark.parametrize(("title", "told"), [("改了又删", ["改了又删"]), (VISIT.title, [])])
-def test_what_a_copy_said_before_it_went_is_on_record(title: str, told: list[str]) -> None:
-    """Invariant 2. It was seen, and not settled: the plan was held, or the daemon died."""
-    made = settled_world("crm", "cal")
-    case = made.case(made.only)
-    assert case.agreement is not None
-    last = replace(case.agreement.copies["cal", ""].copy.reads, title=title)
-    views = {**case.views, ("cal", ""): Seen(Gone(last), made.now, made.now)}
-    plan = settle(replace(case, views=views), made.policy, made.moment())
-    overwritten = [each for each in plan.records if each.kind is Kind.OVERWRITTEN]
-    assert [each.claims for each in overwritten] == [(("cal", value),) for value in told]
-
-
 WHERE: tuple[Callable[[World], None], ...] = (
     lambda made: made.edit("cal", location="别处"),
     lambda made: made.remove("cal"),
