@@ -129,11 +129,6 @@ class Diary(Oracle):
             each._forget_cuts(channel, each.names.get(token, token))
             self.others += each._parted(channel, each.names.get(token, token), gone, shown, left)
 
-    def taken_off(self, channel: str, token: Token) -> None:
-        """The vendor shows no cancelled items: what was cancelled is gone at once."""
-        for each in self.readings():
-            each._forget_cuts(channel, each.names.get(token, token))
-
     def put_back(self, token: Token) -> None:
         """A deleted item came back: what has moved meanwhile may be a duplicate again."""
         for each in self.readings():

@@ -313,11 +313,13 @@ def _beside(system: Remote, key: Key) -> Appointment | None:
 def _cancel(step: Act, desk: Desk, key: Key, system: Remote, oracle: Diary) -> None:
     if slot_of(system, key) or system.reads(key).status is Status.CANCELLED:
         return
-    shown = system.reads(key)
+    shown, gone = system.reads(key), (key, _marker(system, key))
     system.person_edit(key, lambda held: replace(held, status=Status.CANCELLED))
-    if key not in system.items:
-        oracle.taken_off(desk.name, step.token)
-    oracle.ended(desk.name, step.token, key, shown)
+    if key in system.items:
+        oracle.ended(desk.name, step.token, key, shown)
+    else:  # the vendor shows nothing that is cancelled
+        left = {each: system.reads(each) for each in system.items}
+        oracle.deleted(desk.name, step.token, gone, shown, left)
 
 
 def _arrive(step: Act, desk: Desk, key: Key, system: Remote, oracle: Diary) -> None:
