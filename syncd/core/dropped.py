@@ -97,7 +97,6 @@ def edits_of_cut(
             note=DROPPED_NOTE,
         )
         for decision in late
-        if decision.path[2] != DELETED
         for claim in decision.claims
     ]
     return late, records

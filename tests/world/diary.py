@@ -75,7 +75,6 @@ class Diary(Oracle):
     born = _told(Oracle.born)
     edited = _told(Oracle.edited)
     dropped = _told(Oracle.dropped)
-    split = _told(Oracle.split)
     ended = _told(Oracle.ended)
     thinned = _told(Oracle.thinned)
     written_over = _told(Oracle.written_over)
@@ -129,6 +128,22 @@ class Diary(Oracle):
             each._forget_cuts(channel, each.names.get(token, token))
             self.others += each._parted(channel, each.names.get(token, token), gone, shown, left)
 
+    def split(
+        self,
+        channel: str,
+        token: Token,
+        cut: tuple[str, Token],
+        before: Appointment,
+        after: Appointment,
+    ) -> None:
+        """A series was cut in two; where another calendar has cut it meanwhile, too, one of the two
+        cuts holds, and nobody knows beforehand whose rows the later ones are."""
+        for each in self.readings():
+            name = each.names.get(token, token)
+            Oracle.split(each, channel, name, cut, before, after)
+            if each._is_cut_elsewhere(channel, name):
+                del each.heirs[name]
+
     def put_back(self, token: Token) -> None:
         """A deleted item came back: what has moved meanwhile may be a duplicate again."""
         for each in self.readings():
@@ -138,6 +153,14 @@ class Diary(Oracle):
 
     def stands_for(self, token: Token, slot: str) -> Token:
         return Oracle.stands_for(self, self.names.get(token, token), slot)
+
+    def _is_cut_elsewhere(self, channel: str, token: Token) -> bool:
+        return any(
+            (edit.token, edit.path) == (token, ("recurrence",))
+            and edit.channel != channel
+            and not self._was_seen(edit.channel, range(edit.look, len(self.calm)))
+            for edit in self.edits
+        )
 
     def _forget_cuts(self, channel: str, token: Token) -> None:
         """Who cuts a series, makes another, and deletes the first one before there was a look has

@@ -148,3 +148,21 @@ def test_who_deletes_what_was_just_cut_has_made_another_series(seen: bool, whose
         oracle.looked(calm=CALM, listed=[CRM, "cal1"])
     oracle.deleted("cal1", "t2", ("k1", None), after, {})
     assert oracle.stands_for("t2", slot) == whose
+
+
+@pytest.mark.parametrize(("other", "whose"), [("cal1", "t22"), (CRM, "t2")])
+def test_of_two_cuts_in_two_calendars_nobody_knows_which_holds(other: str, whose: str) -> None:
+    oracle = _stage().oracle
+    start = START.replace(tzinfo=None)
+    series = Appointment(
+        Timed(start, start.replace(hour=start.hour + 1), "UTC"),
+        title="t2 王先生",
+        recurrence=Recurrence(("FREQ=WEEKLY;COUNT=6",)),
+    )
+    late, soon = (
+        replace(series, recurrence=Recurrence((f"FREQ=WEEKLY;COUNT={n}",))) for n in (4, 2)
+    )
+    slots = [f"{start + timedelta(weeks=week):%Y%m%dT%H%M%S}" for week in (4, 2)]
+    oracle.split("cal1", "t2", (slots[0], "t21"), series, late)
+    oracle.split(other, "t2", (slots[1], "t22"), late, soon)
+    assert oracle.stands_for("t2", slots[1]) == whose
