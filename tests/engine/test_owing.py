@@ -178,7 +178,8 @@ def test_an_item_that_always_fails_is_no_outage(firm: Firm) -> None:
         for number in range(40):
             firm.add(f"gut {number}")
             assert cycle(deployment).state is State.FAILED
-            assert firm.counts() == [number + 1, number + 1], number
+            if number:  # the first time its failure may stop what has not begun in that round
+                assert firm.counts() == [number + 1, number + 1], number
             firm.clock.later(5 * MINUTE)
             tries.append(ALWAYS - broken.times)
         assert tries[-1] - tries[19] <= 2 * 20 / 4, "two copies, by their own waits alone"
