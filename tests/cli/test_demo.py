@@ -21,11 +21,9 @@ PATIENCE = 120.0
 
 
 def test_once_ends_with_counts() -> None:
-    """About 200 visits in the calendars of three colleagues, exit 0. Nothing is told besides but
-    what a busy machine can bring about: a connection that was not taken, and was tried again."""
+    """About 200 visits in the calendars of three colleagues, exit 0."""
     done = subprocess.run([*DEMO, "--once", "--json"], capture_output=True, text=True, check=False)
-    told = [json.loads(line) for line in done.stderr.splitlines()]
-    assert (done.returncode, {each.get("error") for each in told} - {"Unavailable"}) == (0, set())
+    assert (done.returncode, done.stderr) == (0, "")
     (bridge,) = json.loads(done.stdout)["bridges"]
     assert bridge["state"] == "converged"
     created = {channel["name"]: channel["created"] for channel in bridge["channels"]}
