@@ -15,6 +15,11 @@ CALENDAR = "work"
 _HERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  # what a user asked for by --listen
 """Addresses that mean all of them, and the one by which this machine reaches itself."""
 
+_BACKLOG = 128
+"""Connections that may wait to be accepted. The default of 5 (Python's ``socketserver``) is less
+than begin at once when all calendars are written: a kernel makes those beyond it try again after
+a second, or resets them."""
+
 
 class CalendarServer:
     """Radicale on ``host``; ``port`` 0 takes a free one. ``passwords`` by user.
@@ -47,6 +52,7 @@ class CalendarServer:
                 "the demo needs Radicale", hint='pip install "syncd[demo]"'
             ) from error
         self._prepare()
+        server.ParallelHTTPServer.request_queue_size = _BACKLOG
         settings = config.load()
         settings.update(
             {

@@ -22,6 +22,8 @@ MOST_BYTES = 1_000_000
 _OF_XANDIKOS = {
     "a_hopeless_item_is_rejected_alone": "Xandikos takes whatever is iCalendar, of any size",
     "secrets_stay_secret": "Xandikos itself knows no passwords",
+    "of_eight_racing_updates_one_wins": "Xandikos compares If-Match before it takes its lock, and "
+    "confirms two of eight now and then (3 of 150 races by plain HTTP, 0.4)",
 }
 
 _SHANGHAI = """BEGIN:VTIMEZONE
