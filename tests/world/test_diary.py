@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -132,17 +131,26 @@ def test_every_reading_is_told_everything() -> None:
     assert tellings - vars(Diary).keys() == set()
 
 
+def _weeks(count: int) -> Appointment:
+    """Mr Wang's visit of every week, ``count`` times."""
+    start = START.replace(tzinfo=None)
+    return Appointment(
+        Timed(start, start.replace(hour=start.hour + 1), "UTC"),
+        title="t2 王先生",
+        recurrence=Recurrence((f"FREQ=WEEKLY;COUNT={count}",)),
+    )
+
+
+def _week(number: int) -> str:
+    """The slot of its occurrence after so many weeks."""
+    return f"{START.replace(tzinfo=None) + timedelta(weeks=number):%Y%m%dT%H%M%S}"
+
+
 @pytest.mark.parametrize(("seen", "whose"), [(False, "t2"), (True, "t21")])
 def test_who_deletes_what_was_just_cut_has_made_another_series(seen: bool, whose: str) -> None:
     oracle = _stage().oracle
-    start = START.replace(tzinfo=None)
-    before = Appointment(
-        Timed(start, start.replace(hour=start.hour + 1), "UTC"),
-        title="t2 王先生",
-        recurrence=Recurrence(("FREQ=WEEKLY;COUNT=6",)),
-    )
-    after = replace(before, recurrence=Recurrence(("FREQ=WEEKLY;COUNT=2",)))
-    slot = f"{start + timedelta(days=14):%Y%m%dT%H%M%S}"
+    before, after = _weeks(6), _weeks(2)
+    slot = _week(2)
     oracle.split("cal1", "t2", (slot, "t21"), before, after)
     if seen:
         oracle.looked(calm=CALM, listed=[CRM, "cal1"])
@@ -153,16 +161,8 @@ def test_who_deletes_what_was_just_cut_has_made_another_series(seen: bool, whose
 @pytest.mark.parametrize(("other", "whose"), [("cal1", "t22"), (CRM, "t2")])
 def test_of_two_cuts_in_two_calendars_nobody_knows_which_holds(other: str, whose: str) -> None:
     oracle = _stage().oracle
-    start = START.replace(tzinfo=None)
-    series = Appointment(
-        Timed(start, start.replace(hour=start.hour + 1), "UTC"),
-        title="t2 王先生",
-        recurrence=Recurrence(("FREQ=WEEKLY;COUNT=6",)),
-    )
-    late, soon = (
-        replace(series, recurrence=Recurrence((f"FREQ=WEEKLY;COUNT={n}",))) for n in (4, 2)
-    )
-    slots = [f"{start + timedelta(weeks=week):%Y%m%dT%H%M%S}" for week in (4, 2)]
+    series, late, soon = _weeks(6), _weeks(4), _weeks(2)
+    slots = [_week(4), _week(2)]
     oracle.split("cal1", "t2", (slots[0], "t21"), series, late)
     oracle.split(other, "t2", (slots[1], "t22"), late, soon)
     assert oracle.stands_for("t2", slots[1]) == whose
