@@ -10,7 +10,7 @@ from syncd.cli.tables import Column, numbers
 from syncd.cli.writes import known_as, print_changes, print_zone
 from syncd.results import BridgeResult, Exit
 from syncd.shown import in_order
-from syncd.verify import Difference, Kind, Verified
+from syncd.verify import HARMLESS, Difference, Kind, Verified
 
 _STRANGE = frozenset({Kind.UNKNOWN, Kind.DOUBLE, Kind.UNREADABLE})
 """Of these it matters which item it is."""
@@ -65,10 +65,17 @@ def _print(found: Verified, zone: str, busy: bool) -> None:
         line(f"… and {len(found.differences) - MOST_LINES} more (--json shows all)")
     if found.agrees:
         line(f"{found.bridge}: ", ("all agree", "green"))
+    elif not found.failed and _kinds(found) <= HARMLESS | {Kind.UNREADABLE}:
+        hint = "what cannot be read is to be put right where it is; the rest agrees"
+        line(f"{found.bridge}: ", ("not all agree", "red"), f": {hint}")
     else:
         line(f"{found.bridge}: ", ("not all agree", "red"), "; --repair lets a cycle mend it")
         if busy:
             line("  stop the daemon for that (systemctl stop syncd), and start it afterwards")
+
+
+def _kinds(found: Verified) -> set[Kind]:
+    return {each.kind for each in found.differences}
 
 
 def _in_order(found: Verified, zone: str) -> list[Difference]:

@@ -229,5 +229,19 @@ def test_a_repair_that_looks_like_a_disaster_is_held(office: Office, call: Call)
     assert office.rows() == before
 
 
+def test_no_repair_is_offered_for_what_only_its_owner_can_put_right(
+    used: Office, call: Call
+) -> None:
+    with closing(sqlite3.connect(used.folder / "crm.db")) as raw:
+        raw.execute("UPDATE visit SET starts_at = 'gestern' WHERE subject LIKE '%003%'")
+        raw.commit()
+    answer = call("verify")
+    assert answer.code == 1
+    told = answer.out.splitlines()[-1]
+    assert told.startswith("sales: not all agree: what cannot be read is to be put right")
+    _edit(used)
+    assert call("verify").out.splitlines()[-1].endswith("--repair lets a cycle mend it")
+
+
 def test_another_bridge_is_refused(used: Office, call: Call) -> None:
     assert call("verify", "--bridge", "nothing").code == 2
