@@ -55,12 +55,14 @@ Moved = tuple[tuple[ChannelName, Key, Slot], ...]
 @dataclass(frozen=True, slots=True)
 class Cut:
     """A copy of a series that somebody else than us has cut short, where anything is known of the
-    later occurrences that its channel does not carry. ``seen``: the first look that shows it."""
+    later occurrences that its channel does not carry. ``seen``: the first look that shows it;
+    ``born``: when the series was."""
 
     place: Place
     before: Copy
     after: Copy
     seen: datetime
+    born: datetime
 
 
 def cuts_of(case: Case, policy: Policy, moment: Moment) -> list[Cut]:
@@ -82,7 +84,9 @@ def cuts_of(case: Case, policy: Policy, moment: Moment) -> list[Cut]:
         except BadRecurrence:
             continue
         if gone and _is_known_of(agreement, frozenset(gone), channel):
-            found.append(Cut(place, settled.copy, shown.copy, seen.at))
+            birth = agreement.setters.get(BIRTH)
+            since = birth.at if birth is not None else seen.at
+            found.append(Cut(place, settled.copy, shown.copy, seen.at, since))
     return found
 
 
@@ -138,27 +142,32 @@ def spans_of(
 
 def goes_on_from(cut: Cut, new: Case, moment: Moment) -> Split | None:
     """How the appointment ``new`` goes on from what was cut, if it was born just now, or is about
-    to be, and does."""
-    copy = _newborn(new, cut.place, moment)
+    to be, and does. One that was born before is another series of the same guests, or of the same
+    name: what goes on is younger than what it goes on from."""
+    copy = _newborn(new, cut, moment)
     if copy is None:
         return None
     try:
         reads = cut.before.reads, cut.after.reads, copy.reads
-        return find_split(*reads, moment.end, moment.default_zone, invited=copy.invited)
+        return find_split(
+            *(*reads, moment.end, moment.default_zone),
+            invited=copy.invited,
+            by_guests=new.agreement is None,
+        )
     except BadRecurrence:
         return None
 
 
-def _newborn(new: Case, place: Place, moment: Moment) -> Copy | None:
-    """The copy that somebody has made in a place of what is new."""
-    agreement, seen = new.agreement, new.views.get(place)
+def _newborn(new: Case, cut: Cut, moment: Moment) -> Copy | None:
+    """The copy that somebody has made in the place of the cut of what is new."""
+    agreement, seen = new.agreement, new.views.get(cut.place)
     if agreement is None:
         shown = seen.observation if seen is not None else None
         return shown.copy if isinstance(shown, Present) else None
-    settled, birth = agreement.copies.get(place), agreement.setters.get(BIRTH)
-    if settled is None or settled.ours or agreement.deleting is not None:
+    settled, birth = agreement.copies.get(cut.place), agreement.setters.get(BIRTH)
+    if settled is None or settled.ours or agreement.deleting is not None or birth is None:
         return None
-    return settled.copy if birth is not None and birth.at >= moment.now - NEWLY else None
+    return settled.copy if birth.at > cut.born and birth.at >= moment.now - NEWLY else None
 
 
 def is_busy(old: Case, new: Case, split: Split) -> bool:

@@ -59,6 +59,7 @@ def find_split(
     default_zone: str = UTC_ZONE,
     *,
     invited: bool = True,
+    by_guests: bool = True,
 ) -> Split | None:
     """Whether ``newcomer`` goes on where the series ``before`` was cut short to ``after``.
 
@@ -67,7 +68,8 @@ def find_split(
     later than a period (or the day) after the first one that is gone, has the same organizer,
     and the same title, customer, attendees, or, renamed, the very time at which the series would
     have gone on. One that is not ``invited`` is the calendar's own: who it names as organizer is
-    no matter where the series names nobody, as a copy of ours without guests.
+    no matter where the series names nobody, as a copy of ours without guests. The same attendees
+    are enough only ``by_guests``.
     Raises :class:`BadRecurrence`.
     """
     same = _organizer(after) == _organizer(newcomer) or not (invited or _organizer(after))
@@ -81,7 +83,7 @@ def find_split(
     if not earliest < begins < latest:
         return None
     first = when_at(before.when, wall_of_rid(gone[0]))
-    if not _is_alike(after, newcomer):
+    if not _is_alike(after, newcomer) and not (by_guests and _has_guests_of(after, newcomer)):
         goes_on = replace(before, when=first)
         if not _is_renamed(goes_on, newcomer, default_zone):
             return None
@@ -199,13 +201,16 @@ def _organizer(appointment: Appointment) -> str:
 
 
 def _is_alike(after: Appointment, newcomer: Appointment) -> bool:
-    """Whether both say that they are about the same: title, customer or attendees."""
+    """Whether both say that they are about the same: title or customer."""
     if plain(after.title) and plain(after.title) == plain(newcomer.title):
         return True
     if after.customer and newcomer.customer:
         one, other = after.customer, newcomer.customer
-        if (one.email or one.name) and (one.email, one.name) == (other.email, other.name):
-            return True
+        return bool(one.email or one.name) and (one.email, one.name) == (other.email, other.name)
+    return False
+
+
+def _has_guests_of(after: Appointment, newcomer: Appointment) -> bool:
     people = {each.email for each in after.attendees} - {_organizer(after)}
     return bool(people) and people == {each.email for each in newcomer.attendees} - {
         _organizer(after)

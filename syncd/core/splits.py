@@ -242,7 +242,9 @@ def _rejoined(
         follows = [(goes_on_from(cut, other, moment), other) for other in others]
         heirs = [(split, other) for split, other in follows if split is not None]
         for split, other in sorted(heirs, key=lambda heir: heir[0].apart):
-            if is_busy(case, other, split):
+            # What begins nearer to the cut may be seen by the next look only.
+            early = bool(split.apart) and _is_news(cut, moment)
+            if early or is_busy(case, other, split):
                 busy = True
                 break
             channel = policy.channels[cut.place[0]]

@@ -7,14 +7,15 @@ from dataclasses import replace
 
 import pytest
 
-from syncd.core.model import Appointment, Customer, Person, Status
+from syncd.core.model import Appointment, Attendee, Customer, Person, Status
 from syncd.core.state import Kind, Operation
-from tests.core.harness import World, settled_world
+from tests.core.harness import World, settled_world, world
 from tests.core.test_split_in_two_looks import NO_SHOW, REST, UNTIL, WANG, cut, of_rows, of_series
 from tests.core.test_traces_series import RIDS, WEEKLY
 from tests.core.values import at
 
 LI = Customer("李")
+GUESTS = (Attendee("li@kunde.example", "李"),)
 LATER = ("20260326T100000", "20260402T100000", "20260409T100000", "20260416T100000")
 
 
@@ -161,6 +162,56 @@ def test_what_was_there_long_before_does_not_go_on_from_it() -> None:
     assert not made.history(Kind.SPLIT)
     assert len(made.all_reads("rows")) == 6
     assert not [each for each in made.all_reads("rows") if each.status is Status.COMPLETED]
+
+
+@pytest.mark.parametrize("first", ["other", "both"])
+def test_what_is_no_younger_does_not_go_on_from_it(first: str) -> None:
+    """Two weekly visits to one customer, one of which is ended within the hour: the records of
+    the other, and what is written in them, stay. Invariant 2."""
+    made = settled_world("cal", "rows", visit=REST)
+    if first == "both":
+        made = world("cal", "rows")
+        made.cycle()
+        made.add("cal", REST)
+    key = made.add("cal", WEEKLY)
+    made.run()
+    (other,) = [a for a in made.agreements.values() if a.appointment.when == REST.when]
+    rows = {each.copy.key for (name, _), each in other.copies.items() if name == "rows"}
+    made.edit("cal", key, recurrence=UNTIL, overrides=())
+    made.run(5)
+    assert not made.history(Kind.SPLIT)
+    assert len(made.all_reads("rows")) == 6
+    assert rows < set(made.remotes["rows"].copies)
+
+
+def test_the_same_guests_alone_are_other_visits() -> None:
+    """Invariant 2. Born a little later than the one that is ended, with its guests."""
+    made = settled_world("cal", "rows", visit=replace(WEEKLY, attendees=GUESTS))
+    made.add("cal", replace(REST, title="Reparatur", attendees=GUESTS, when=at(25, 14)))
+    made.cycle()
+    made.cycle()
+    made.run(5)
+    rows = set(made.remotes["rows"].copies)
+    cut(made)
+    made.run(5)
+    assert not made.history(Kind.SPLIT)
+    assert len(rows & set(made.remotes["rows"].copies)) == 6
+
+
+def test_what_begins_at_the_cut_may_be_seen_a_look_later() -> None:
+    """Invariant 2. Another series of the customer was made just before, which begins later."""
+    made = of_rows()
+    rows = {slot: s.copy.key for (n, slot), s in made.agreements[made.only].copies.items() if slot}
+    made.add("cal", replace(REST, when=at(28, 14)), "another")
+    made.cycle()
+    made.run(5)
+    cut(made)
+    made.cycle()
+    made.add("cal", REST, "rest")
+    made.run(5)
+    assert made.remotes["rows"].copies[rows[RIDS[4]]].reads.when == at(40, 10)
+    assert set(rows.values()) < set(made.remotes["rows"].copies)
+    assert len(made.history(Kind.SPLIT)) == 1
 
 
 @pytest.mark.parametrize("looks", [0, 1, 2])

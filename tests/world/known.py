@@ -9,4 +9,5 @@ KNOWN: dict[int, str] = {
     " who had it between stays, since it looks like one that he pasted there",
     43818: "a vendor's invitation beside our copy and a hand over, both seen in one look: it stays,"
     " as it does where it comes after the hand over; nobody can tell the two orders apart",
+    70568: "as 43818",
 }
