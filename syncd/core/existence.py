@@ -6,15 +6,16 @@ made since. Only ``Gone`` deletes; an absence that cancels nothing is agreed.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
 from syncd.core.afterall import FINAL, call_off
 from syncd.core.belong import Moment, keeps_cancelled, should_hold
 from syncd.core.channel import Policy
 from syncd.core.claims import Claim, on_behalf, setter_of
+from syncd.core.declined import DECLINE_RULE, decline, is_borrowed
 from syncd.core.draft import Draft
-from syncd.core.model import Appointment, Attendee, Response, Status
+from syncd.core.model import Appointment, Status
 from syncd.core.paths import Path
 from syncd.core.recurrence import cut, ended, has_past
 from syncd.core.rules import Contest, ContestRule
@@ -35,9 +36,9 @@ DELETING: Path = ("deleting",)
 """The path whose setter is the channel in which the appointment was deleted."""
 
 ENDED_RULE = "built-in: what has ended is not cancelled by a calendar"
-DECLINE_RULE = "built-in: deleting an invitation declines it"
 FUTURE_RULE = "built-in: deleting a series cancels only its future"
 GOING_RULE = "built-in: it is being deleted"
+MOVED_RULE = "built-in: moved to another calendar is not deleted"
 ABSENT_RULE = "built-in: only this copy goes"
 
 CONTEST_NOTE = "delete against edit"
@@ -61,22 +62,38 @@ def is_cancelling(claim: Claim) -> bool:
 
 
 def deletions(
-    heres: Iterable[Here], draft: Draft, policy: Policy, cancelling: Sequence[Claim]
+    heres: Collection[Here], draft: Draft, policy: Policy, cancelling: Sequence[Claim]
 ) -> list[Deletion]:
-    """The claims that the appointment shall go. Expected and borrowed absences are agreed here."""
+    """The claims that the appointment shall go. Expected and borrowed absences are agreed here.
+
+    Where a copy of ours went and one came to another calendar, it was moved: by a person, or by
+    us, and an older state was put in place. Neither ends the appointment."""
     found: list[Deletion] = []
+    moved = any(map(_has_come, heres))
     for here in heres:
         if not here.gone or here.place[1] != WHOLE:
             continue
         if _is_expected(here, draft, policy):
             continue
-        if _is_borrowed(here, draft, policy):
-            _decline(here, draft)
+        if is_borrowed(here, draft, policy):
+            decline(here, draft)
+            continue
+        if moved and not here.channel.is_crm:
+            claims = ((here.channel.name, Status.CANCELLED),)
+            draft.records.append(Record(Kind.PUT_BACK, STATUS, MOVED_RULE, claims=claims))
             continue
         found.append(Deletion(here.channel.name, here.span, here))
     for claim in cancelling:
         found.append(Deletion(claim.channel, claim.span, claim.here, False, claim.person))
     return found
+
+
+def _has_come(here: Here) -> bool:
+    """Whether a copy that bears our mark is new in a calendar."""
+    copy = here.copy if here.newcomer and here.place[1] == WHOLE else None
+    if copy is None or copy.marker is None or copy.invited or here.channel.is_crm:
+        return False
+    return copy.reads.status is not Status.CANCELLED
 
 
 def judge(
@@ -179,44 +196,6 @@ def _is_expected(here: Here, draft: Draft, policy: Policy) -> bool:
         return True
     before = draft.before.appointment if draft.before is not None else draft.appointment
     return not should_hold(here.channel, before, policy, born=draft.born, here=True)
-
-
-def _is_borrowed(here: Here, draft: Draft, policy: Policy) -> bool:
-    """An invitation: deleting it declines, unless the organizer cancelled it. That of a colleague
-    does as long as the organizer's own copy stands, which tells whether it takes place."""
-    settled = here.settled
-    if settled is None or not settled.copy.invited or not here.channel.person:
-        return False
-    organizer = settled.copy.reads.organizer
-    if organizer is None:
-        return False
-    if policy.is_colleague(organizer.email) and not _has_own(organizer.email, here, draft, policy):
-        return False
-    return settled.copy.reads.status is not Status.CANCELLED
-
-
-def _has_own(organizer: str, here: Here, draft: Draft, policy: Policy) -> bool:
-    """Whether a colleague, who is not the person of ``here``, has a copy that is no invitation."""
-    for (name, slot), settled in draft.copies.items():
-        person = policy.channels[name].person if name in policy.channels else ""
-        if slot != WHOLE or not person or person == here.channel.person:
-            continue
-        if organizer in policy.names_of(person) and not settled.copy.invited:
-            return True
-    return False
-
-
-def _decline(here: Here, draft: Draft) -> None:
-    person = here.channel.person
-    draft.absent[here.place] = Absence(draft.now, DECLINE_RULE, person)
-    attendee = draft.appointment.attendee(person) or Attendee(person)
-    declined = replace(attendee, response=Response.DECLINED)
-    path = ("attendees", person)
-    setter = Setter(here.channel.name, here.span, here.span.latest, DECLINE_RULE)
-    draft.set(path, declined, setter)
-    draft.records.append(
-        Record(Kind.ABSENT, path, DECLINE_RULE, here.channel.name, declined, attendee)
-    )
 
 
 def _harmless(

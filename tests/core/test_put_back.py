@@ -8,6 +8,7 @@ from datetime import timedelta
 import pytest
 
 from syncd.core.channel import Cancelled, Filter, FilterMode
+from syncd.core.existence import MOVED_RULE
 from syncd.core.model import Appointment, Attendee, Customer, Recurrence, Status
 from syncd.core.state import Copy, Kind
 from tests.core.harness import World, settled_world
@@ -91,6 +92,26 @@ def test_what_comes_after_it_has_left_did_not_stand_beside_it() -> None:
     made.run()
     assert count(made) == {"crm": 1, "cal": 0, "cal2": 1}
     assert len(made.history(Kind.PUT_BACK)) == 1
+
+
+@pytest.mark.parametrize("same", [True, False], ids=["one look", "a look later"])
+def test_a_copy_that_is_moved_to_a_colleagues_calendar_is_not_deleted(same: bool) -> None:
+    """Invariant 1. By herself; or by us, and then an older state was put in place, which knows
+    it in her calendar. Whoever deletes it when the other one was seen already does delete it."""
+    own = Filter(FilterMode.OWN)
+    alice = channel("cal", 1, person=ALICE, holds=own)
+    bob = channel("cal2", 2, person=BOB, holds=own)
+    made = settled_world("crm", alice, bob, visit=replace(VISIT, owner=ALICE))
+    (copy,) = made.remotes["cal"].copies.values()
+    _put_back(made, copy, "cal2")
+    if not same:
+        made.run()
+    made.remove("cal")
+    made.run(5)
+    stands = made.reads("crm").status is VISIT.status
+    assert stands == same
+    assert count(made)["cal"] == same
+    assert [each.rule for each in made.history(Kind.PUT_BACK)] == [MOVED_RULE] * same
 
 
 def test_an_invitation_to_what_has_left_stays() -> None:

@@ -138,8 +138,8 @@ FAULTS = (
     ),
     Fault(
         "syncd/core/existence.py",
-        "        if _is_borrowed(here, draft, policy):\n            _decline(",
-        "        if False:\n            _decline(",
+        "        if is_borrowed(here, draft, policy):\n            decline(",
+        "        if False:\n            decline(",
         "deleting an invitation cancels the customer's meeting",
     ),
     Fault(
