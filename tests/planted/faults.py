@@ -143,7 +143,7 @@ FAULTS = (
         "deleting an invitation cancels the customer's meeting",
     ),
     Fault(
-        "syncd/core/existence.py",
+        "syncd/core/declined.py",
         "        if organizer in policy.names_of(person) and not settled.copy.invited:",
         "        if False:",
         "who declines a colleague's invitation calls the meeting off",
