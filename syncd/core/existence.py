@@ -147,6 +147,7 @@ def revive(edits: Sequence[Claim], draft: Draft, policy: Policy) -> bool:
         e
         for e in edits
         if e.here is not None
+        and not _says_so_too(e.here)
         and not _cancels_one(e)
         and _is_since(e, ends)
         and _unaware(e, setter, draft, policy)
@@ -173,6 +174,11 @@ def revive(edits: Sequence[Claim], draft: Draft, policy: Policy) -> bool:
             Record(Kind.SET, STATUS, rule.name, first.channel, back, Status.CANCELLED)
         )
     return True
+
+
+def _says_so_too(here: Here) -> bool:
+    """Whether a copy is cancelled itself: who edits it and calls it off does not want it back."""
+    return here.copy is not None and here.copy.reads.status is Status.CANCELLED
 
 
 def _dropped(edit: Claim) -> Record:

@@ -51,6 +51,21 @@ def test_an_edit_of_what_is_being_deleted_is_contested() -> None:
     assert dict(conflict.claims) == {"crm": Status.CANCELLED, "cal": at(12, 9)}
 
 
+@pytest.mark.parametrize("off", [True, False], ids=["called off", "only edited"])
+def test_who_edits_and_calls_off_does_not_contest_that_it_was_called_off(off: bool) -> None:
+    """Invariant 1: nobody wants it. While her calendar was down the CRM cancelled the visit; she
+    wrote a place into it and, some minutes later, cancelled it, too."""
+    made = settled_world("crm", "cal")
+    made.remotes["cal"].down = True
+    made.edit("crm", status=Status.CANCELLED)
+    made.cycle()
+    status = Status.CANCELLED if off else VISIT.status
+    made.edit("cal", location="二楼", status=status)
+    made.remotes["cal"].down = False
+    made.run(5)
+    assert (made.reads("crm").status, made.reads("crm").location) == (status, "二楼")
+
+
 def test_the_rows_of_the_past_outlive_a_cancelled_series() -> None:
     """Three of six meetings are over when the series is cancelled: their rows stay, the coming
     ones go."""
