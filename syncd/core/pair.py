@@ -256,7 +256,8 @@ class _Pairing:
         found = match([*candidates, *(each for each, _ in known)], contacts=contacts)
         ids = {each.ref: id for each, id in known}
         for group in found.groups:
-            self._link(group, here, ids)
+            if not self.orphans.issuperset(group):  # rows that wait, alike in several channels
+                self._link(group, here, ids)
         for link in found.slots:
             self._link_slot(link, here, ids)
         self._link_twins(found.doubtful, here)

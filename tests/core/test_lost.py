@@ -29,11 +29,11 @@ def _shown(
     return Unpaired(channel, copy, Seen(Present(copy), NOW))
 
 
-def _rows(uid: str = "") -> list[Unpaired]:
+def _rows(uid: str = "", channel: str = "crm") -> list[Unpaired]:
     """A row for each occurrence of the series, as we made it under an id that is forgotten."""
     days = (VISIT, replace(VISIT, when=at(17, 10)))
     return [
-        _shown("crm", f"row{slot}", each, "old", uid, slot)
+        _shown(channel, f"row{slot}", each, "old", uid, slot)
         for slot, each in zip(SLOTS, days, strict=True)
     ]
 
@@ -109,6 +109,15 @@ def test_rows_wait_for_a_channel_that_may_show_their_series() -> None:
         assert (found.joined, found.births, found.left) == ({}, {}, [])
         found = _paired(*_rows(uid), _shown("cal", "series", SERIES, uid=uid))
         assert [{*found.joined.values()}] == [{("old", ""), *(("old", slot) for slot in SLOTS)}]
+
+
+def test_rows_wait_where_two_systems_hold_the_same_ones() -> None:
+    """Invariant 3: alike in both, they find each other, and are no more visits for that."""
+    rows = [*_rows(), *_rows(channel="cal2")]
+    found = _paired(*rows, blind="cal")
+    assert (found.joined, found.births, found.left) == ({}, {}, [])
+    found = _paired(*rows, _shown("cal", "series", SERIES))
+    assert [{*found.joined.values()}] == [{("old", ""), *(("old", slot) for slot in SLOTS)}]
 
 
 def test_rows_without_a_series_anywhere_are_visits() -> None:
