@@ -10,5 +10,6 @@ KNOWN: dict[int, str] = {
     43818: "a vendor's invitation beside our copy and a hand over, both seen in one look: it stays,"
     " as it does where it comes after the hand over; nobody can tell the two orders apart",
     70568: "as 43818",
+    71487: "as 43818",
     72830: "as 42246",
 }
