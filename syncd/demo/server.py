@@ -17,8 +17,8 @@ _HERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  # what a user asked
 
 _BACKLOG = 128
 """Connections that may wait to be accepted. The default of 5 (Python's ``socketserver``) is less
-than begin at once when all calendars are written: a kernel makes those beyond it try again after
-a second, or resets them."""
+than begin at once when all calendars are written: Linux makes those beyond it try again after a
+second, or answers by a SYN cookie, and resets the connection where that fails."""
 
 
 class CalendarServer:
