@@ -49,6 +49,7 @@ def _name(channel: str) -> str:
 
 def _encoded(fidelity: Fidelity, connector: str) -> str:
     told = asdict(fidelity)
+    del told["alters"]  # derived
     if told.pop("series") is not None:  # which ones is for its connector to say, not for a text
         told["series"] = connector
     return json.dumps(

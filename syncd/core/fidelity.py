@@ -30,8 +30,6 @@ from syncd.core.zones import from_utc, rounded, to_utc
 
 _EMPTY = Appointment(Timed(datetime(1970, 1, 1), datetime(1970, 1, 1)))
 _EMPTY_VALUES: Mapping[str, object] = {name: getattr(_EMPTY, name) for name in FIELDS}
-_STRUCTURED = frozenset({"when", "organizer", "attendees", "customer"})
-"""Fields that a channel may hold in part; any other is altered by ``values`` or ``lengths``."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +68,24 @@ class Fidelity:
         {"title", "description", "when", "location", "online_meeting", "status", "busy"}
         | {"visibility", "attendees", "tags", "reminders", "resources"}
     )
+    alters: tuple[str, ...] = field(init=False, repr=False, compare=False)
+    """The fields that may not be held as they are, without ``recurrence``, ``overrides`` and
+    ``custom`` where they are carried: derived, for the speed of :func:`project`."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "alters", tuple(each for each in FIELDS if self._may_alter(each)))
+
+    def _may_alter(self, name: str) -> bool:
+        if name == "when":
+            zoned = self.zone is not None or not self.floating
+            return zoned or not self.all_day or self.resolution > 1
+        if name not in self.carries or name == "customer":
+            return True
+        if name == "organizer":
+            return not self.organizer_name
+        if name == "attendees":
+            return len(self.attendee_parts) < 3
+        return name in self.values or name in self.lengths
 
     def repeats(self, series: Appointment) -> bool:
         """Whether the channel holds this series itself: no single occurrences stand for it."""
@@ -86,14 +102,14 @@ def project(appointment: Appointment, fidelity: Fidelity) -> Appointment:
     is kept as it is: it is never asked to, and its copy from before is compared with that.
     """
     kept: dict[str, object] = {}
-    carries, tables, lengths = fidelity.carries, fidelity.values, fidelity.lengths
-    for name in FIELDS:
+    carries = fidelity.carries
+    for name in fidelity.alters:
         value = getattr(appointment, name)
         if name not in carries and name != "when":
             empty = _EMPTY_VALUES[name]
             if value is not empty and value != empty:
                 kept[name] = empty
-        elif name in _STRUCTURED or name in tables or name in lengths:
+        else:
             shown = project_value(name, value, fidelity)
             if shown is not value:
                 kept[name] = shown
@@ -192,6 +208,8 @@ def _project_attendee(attendee: Attendee, fidelity: Fidelity) -> Attendee:
 
 def _project_customer(customer: Customer, fidelity: Fidelity) -> Customer | None:
     parts = fidelity.customer_parts
+    if len(parts) == 4 and not fidelity.lengths:
+        return customer or None
     kept = Customer(
         _cut("customer.name", customer.name, fidelity) if "name" in parts else "",
         _cut("customer.phone", customer.phone, fidelity) if "phone" in parts else "",

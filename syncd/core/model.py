@@ -307,13 +307,15 @@ def _ascending(attendees: tuple[Attendee, ...]) -> bool:
 FIELDS: tuple[str, ...] = tuple(each.name for each in fields(Appointment))
 """The names of all fields, in the order of the appointment."""
 
-_VALUES = attrgetter(*FIELDS)
+values_of = attrgetter(*FIELDS)
+"""The values of all fields of an appointment, in the order of ``FIELDS``."""
+
 _PLACES = {name: place for place, name in enumerate(FIELDS)}
 
 
 def with_values(appointment: Appointment, values: Mapping[str, Any]) -> Appointment:
     """``appointment`` with other values of some fields; as ``dataclasses.replace``, but quicker."""
-    whole = list(_VALUES(appointment))
+    whole = list(values_of(appointment))
     for name, value in values.items():
         whole[_PLACES[name]] = value
     return Appointment(*whole)

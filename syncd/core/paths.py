@@ -11,7 +11,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, TypeAlias, cast
 
-from syncd.core.model import FIELDS, Appointment, Attendee, Override, Value, with_values
+from syncd.core.model import (
+    FIELDS,
+    Appointment,
+    Attendee,
+    Override,
+    Value,
+    values_of,
+    with_values,
+)
 
 Path: TypeAlias = tuple[str, ...]
 Changes: TypeAlias = Mapping[Path, Value]
@@ -38,8 +46,7 @@ def diff(old: Appointment, new: Appointment) -> dict[Path, Value]:
     if old is new or old == new:
         return {}
     changes: dict[Path, Value] = {}
-    for name in FIELDS:
-        before, after = getattr(old, name), getattr(new, name)
+    for name, before, after in zip(FIELDS, values_of(old), values_of(new), strict=True):
         if before is after or before == after:
             continue
         if name == "overrides":
