@@ -15,10 +15,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import urljoin, urlsplit
 
 from connectors.caldav.webdav import error_words, normalised_etag
+from syncd.connector.http import TooLong, body_of, never_sent, new_session
 from syncd.errors import ConnectorError, Locked, Rejected, Stale, Unauthorized, Unavailable
 
 if TYPE_CHECKING:
@@ -34,11 +35,7 @@ MAX_REDIRECTS = 5
 SIGN_IN = "sign-in"
 """What an answer is about that concerns the account as a whole."""
 
-_CHUNK = 65_536
 _READS = frozenset({"GET", "OPTIONS", "PROPFIND", "REPORT"})
-_NO_CONNECTION = frozenset(
-    {"ConnectTimeout", "ConnectTimeoutError", "NewConnectionError", "NameResolutionError"}
-)
 _PRIVILEGES = "{DAV:}need-privileges"
 
 
@@ -189,11 +186,13 @@ class Transport:
                 stream=True,
             )
             counter.add(1 + len(response.history))
-            content = _limited(response, most)
+            content = body_of(response, most)
+        except TooLong:
+            raise TooLarge(f"an answer is larger than {most} bytes") from None
         except (RequestException, HTTPError, OSError) as error:
             counter.add(1)
             fault = type(error).__name__
-            doubt = method not in _READS and not _never_sent(error)
+            doubt = method not in _READS and not never_sent(error)
             raise Unavailable(
                 f"{_host(url)} does not answer: {fault}", maybe_applied=doubt
             ) from None
@@ -236,7 +235,6 @@ def transport_for(account: Account) -> Transport:
 
 
 def _client(account: Account) -> _Client:
-    import niquests
     from caldav.requests import HTTPBearerAuth
     from niquests.auth import HTTPBasicAuth, HTTPDigestAuth
 
@@ -251,28 +249,7 @@ def _client(account: Account) -> _Client:
     elif account.secret:
         kind = HTTPDigestAuth if account.auth == "digest" else HTTPBasicAuth
         auth = kind(account.username, account.secret)
-    # Neither a UDP port nor a certificate authority's server may be reachable: both would only
-    # cost a timeout.
-    return _Client(niquests.Session(disable_http3=True, revocation_configuration=None), auth)
-
-
-def _never_sent(error: BaseException) -> bool:
-    """Whether no connection came about, so that a write cannot have been carried out."""
-    reason = getattr(error.args[0] if error.args else None, "reason", None)
-    names = {type(each).__name__ for each in (error, reason)}
-    return bool(names & _NO_CONNECTION)
-
-
-def _limited(response: Any, most: int) -> bytes:
-    parts: list[bytes] = []
-    size = 0
-    for part in response.iter_content(_CHUNK):
-        size += len(part)
-        if size > most:
-            response.close()
-            raise TooLarge(f"an answer is larger than {most} bytes")
-        parts.append(part)
-    return b"".join(parts)
+    return _Client(new_session(), auth)
 
 
 def retry_seconds(value: str, now: datetime) -> float | None:

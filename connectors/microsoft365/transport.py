@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from syncd.connector.http import TooLong, body_of, never_sent, new_session
 from syncd.errors import ConfigError, Unavailable
 
 if TYPE_CHECKING:
@@ -22,10 +23,6 @@ if TYPE_CHECKING:
 MAX_ANSWER = 30_000_000
 """The largest answer that is read, in bytes after decompression."""
 
-_CHUNK = 65_536
-_NO_CONNECTION = frozenset(
-    {"ConnectTimeout", "ConnectTimeoutError", "NewConnectionError", "NameResolutionError"}
-)
 _BUNDLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 
 
@@ -73,14 +70,14 @@ class Sessions:
                 allow_redirects=False,
                 stream=True,
             )
-            content = _limited(response)
+            content = body_of(response, MAX_ANSWER)
         except (RequestException, HTTPError, OSError) as error:
-            doubt = writes and not _never_sent(error)
+            doubt = writes and not never_sent(error)
             host = urlsplit(url).hostname or "the server"
             raise Unavailable(
                 f"{host} does not answer: {type(error).__name__}", maybe_applied=doubt
             ) from None
-        except _TooLarge:
+        except TooLong:
             raise Unavailable(
                 f"an answer is larger than {MAX_ANSWER} bytes", maybe_applied=writes
             ) from None
@@ -94,10 +91,7 @@ class Sessions:
         try:
             return self._idle.pop()
         except IndexError:
-            import niquests
-
-            # Neither a UDP port nor an authority's server for revocations need be reachable.
-            return niquests.Session(disable_http3=True, revocation_configuration=None)
+            return new_session()
 
     def for_sign_in(self) -> SignInClient:
         """What msal sends its requests by."""
@@ -159,26 +153,3 @@ def trusted(ca_file: str) -> str:
 
         system = wassima.generate_ca_bundle()
     return f"{own.strip()}\n{system}"
-
-
-class _TooLarge(Exception):
-    pass
-
-
-def _limited(response: Any) -> bytes:
-    parts: list[bytes] = []
-    size = 0
-    for part in response.iter_content(_CHUNK):
-        size += len(part)
-        if size > MAX_ANSWER:
-            response.close()
-            raise _TooLarge
-        parts.append(part)
-    return b"".join(parts)
-
-
-def _never_sent(error: BaseException) -> bool:
-    """Whether no connection came about, so that a write cannot have been carried out."""
-    reason = getattr(error.args[0] if error.args else None, "reason", None)
-    names = {type(each).__name__ for each in (error, reason)}
-    return bool(names & _NO_CONNECTION)

@@ -6,6 +6,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
+from syncd.connector.http import TooLong, body_of, never_sent, new_session
 from syncd.notify.senders import InDoubt, SendError
 
 TIMEOUT = (5.0, 10.0)
@@ -14,12 +15,8 @@ TIMEOUT = (5.0, 10.0)
 MOST_BYTES = 65_536
 """The longest answer that is read; a robot's has about 100 bytes."""
 
-_CHUNK = 8_192
-_NOT_SENT = frozenset(
-    {"ConnectTimeout", "ConnectTimeoutError", "NewConnectionError", "NameResolutionError"}
-    | {"SSLError", "ProxyError", "InvalidURL", "MissingSchema", "InvalidSchema"}
-)
-"""Errors before the request has left."""
+_NOT_SENT = frozenset({"SSLError", "ProxyError", "InvalidURL", "MissingSchema", "InvalidSchema"})
+"""Errors before the request has left, besides those of connecting."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,15 +30,13 @@ class Answer:
 
 def post(url: str, payload: dict[str, object]) -> Answer:
     """Send ``payload``. Raises ``SendError`` (``InDoubt`` if it may have arrived)."""
-    import niquests
     from niquests.exceptions import RequestException
     from niquests.packages.urllib3.exceptions import (  # type: ignore[import-not-found]  # aliased at run time
         HTTPError,
     )
 
     try:
-        # Neither a UDP port nor a certificate authority's server may be reachable.
-        with niquests.Session(disable_http3=True, revocation_configuration=None) as session:
+        with new_session() as session:
             response = session.post(
                 url,
                 data=json.dumps(payload, ensure_ascii=False).encode(),
@@ -54,28 +49,18 @@ def post(url: str, payload: dict[str, object]) -> Answer:
                 allow_redirects=False,
                 stream=True,
             )
-            content = _limited(response)
+            content = body_of(response, MOST_BYTES)
+    except TooLong:
+        raise SendError("the answer is far too long: that is no robot") from None
     except (RequestException, HTTPError, OSError) as error:
         # ``from None``: the words of a library quote the URL.
         words = f"the service does not answer ({type(error).__name__})"
-        if _never_sent(error):
+        if never_sent(error, _NOT_SENT):
             raise SendError(words) from None
         raise InDoubt(words) from None
     status = int(response.status_code or 0)
     retry_after = str(response.headers.get("retry-after", ""))
     return Answer(status, _object(content), retry_after)
-
-
-def _limited(response: Any) -> bytes:
-    parts: list[bytes] = []
-    size = 0
-    for part in response.iter_content(_CHUNK):
-        size += len(part)
-        if size > MOST_BYTES:
-            response.close()
-            raise SendError("the answer is far too long: that is no robot")
-        parts.append(part)
-    return b"".join(parts)
 
 
 def _object(content: bytes) -> dict[str, Any]:
@@ -84,9 +69,3 @@ def _object(content: bytes) -> dict[str, Any]:
     except (ValueError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}
-
-
-def _never_sent(error: BaseException) -> bool:
-    """Whether the request cannot have arrived."""
-    reason = getattr(error.args[0] if error.args else None, "reason", None)
-    return bool({type(each).__name__ for each in (error, reason)} & _NOT_SENT)
