@@ -43,6 +43,9 @@ SHORTEST_WAIT = 0.05
 GATHERED = 0.25
 """Seconds that pass between the first ring and the round that answers it: a burst is one."""
 
+PATIENCE = 5.0
+"""Seconds for which a cycle waits for looks of which nothing is heard; they go on beside it."""
+
 TIDY_EVERY = 3600.0
 """Seconds after which what is too old to matter is forgotten."""
 
@@ -187,6 +190,7 @@ class Daemon:
             beat=self._heart.beat,
             fares=self._pulse.system,
             bell=self._bell,
+            patience=PATIENCE,
         )
         try:
             deployment.connect()

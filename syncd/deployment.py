@@ -79,6 +79,7 @@ class Deployment:
         beat: Callable[[], None] = lambda: None,
         fares: Callable[[str, Circuit], None] = lambda _system, _circuit: None,
         bell: Doorbell | None = None,
+        patience: float | None = None,
     ) -> None:
         self.settings, self.store = settings, store
         self._people = with_former_addresses(store, settings.people)
@@ -108,6 +109,7 @@ class Deployment:
             retry_first=retry_first,
             bridges=frozenset(bridge.name for bridge in settings.bridges),
             troubles=Troubles(clock),
+            patience=patience,
         )
         dice, webhooks = SystemRandom().random, settings.daemon.webhooks
         net = webhooks.poll_interval if webhooks is not None else timedelta(0)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
@@ -15,7 +15,7 @@ from syncd.breakers import Resting
 from syncd.connector import Window
 from syncd.errors import ConnectorError, Unauthorized, Unavailable
 from syncd.observe import Sight, look_at, patiently
-from syncd.pool import Job
+from syncd.pool import Begun, Job
 from syncd.preparing import mark_all_due
 from syncd.results import BridgeResult, State
 from syncd.schedule import Fault, Flow, pause_after
@@ -26,6 +26,9 @@ from syncd.troubles import steady
 
 NOT_OBSERVED = "not observed"
 """What is logged of a channel that does not answer."""
+
+NO_ANSWER_YET = "no answer yet"
+"""Why a cycle has failed that went on without a channel whose look is still under way."""
 
 log = structlog.get_logger("syncd.looking")
 
@@ -51,12 +54,24 @@ class _Chosen:
     others: list[Target] = field(default_factory=list)
 
 
+@dataclass(frozen=True, slots=True)
+class _Late:
+    """A look that is still under way. ``probes``: it tries for its system. ``void``: what it
+    brings is no use, since all is to be seen anew."""
+
+    target: Target
+    begun: Begun[Sight]
+    probes: bool
+    void: bool = False
+
+
 class Looks:
     """What a bridge sees of its channels, all by name.
 
     ``dark``: not seen when it was last tried; they are not written to blindly. ``emptied``:
     listed none of their copies. ``seen``: how many items changed, of those that answered in
     the last round. ``moved``: calendars that are others than before; until they were linked anew.
+    A look that takes too long goes on beside the next rounds; its channel is dark meanwhile.
     ``waited``: who was asked just before the next round and did not answer; that was their look.
     """
 
@@ -77,6 +92,8 @@ class Looks:
         self.seen: dict[str, int] = {}
         self.moved: set[str] = set()
         self.waited: Mapping[str, Unavailable] = {}
+        self._late: dict[str, _Late] = {}
+        self._is_first = True
 
     def look(
         self,
@@ -93,15 +110,17 @@ class Looks:
         states = {state.channel: state for state in self._store.channel_states()}
         round = _Round(at, window, result, states, full, again)
         waited, self.waited = self.waited, {}
-        names = self._targets.keys() if only is None else {*only, *again, *waited}
+        names = self._targets.keys() if only is None else {*only, *again, *waited, *self._late}
         wanted = [target for name, target in self._targets.items() if name in names]
         self.seen = {}
-        chosen = self._choose([t for t in wanted if t.name not in waited], round)
+        settled = {*waited, *self._take_late(round), *self._late}
+        chosen = self._choose([t for t in wanted if t.name not in settled], round)
         self._ask([*chosen.able, *chosen.probes], round, {t.name for t in chosen.probes})
         closed = [t for t in chosen.others if self._breakers.circuit(t.system).is_closed]
         self._ask([t for t in closed if not _backs_off(t, round)], round)
         for name, error in waited.items():
             self._unseen(self._targets[name], error, round)
+        self._is_first = False
         self.dark -= self.seen.keys()
         self.dark |= {target.name for target in wanted if target.name not in self.seen}
         self._rest(wanted, round)
@@ -136,13 +155,36 @@ class Looks:
         }
         return frozenset(self.dark | never)
 
+    def _take_late(self, round: _Round) -> set[str]:
+        """What became of looks that were under way when the last round ended. Returns the
+        channels of those that have told."""
+        told, quiet = set[str](), dict[str, Look]()
+        for name, late in list(self._late.items()) if not self._around.stop.is_set() else ():
+            sight = late.begun.result()
+            if sight is None:
+                self._late[name] = replace(late, void=late.void or round.full)
+                continue
+            del self._late[name]
+            if late.void or round.full:
+                continue
+            told.add(name)
+            if isinstance(sight, ConnectorError):
+                self._failed(late.target, sight, round)
+                continue
+            # Before the look is stored, as in `_ask`: the others went on without it.
+            mark_all_due(self._store, self._bridge, round.at)
+            self._record(late.target, sight, quiet)
+        self._store.record_quiet(quiet)
+        return told
+
     def _choose(self, wanted: Iterable[Target], round: _Round) -> _Chosen:
         chosen, waiting = _Chosen(), dict[str, list[Target]]()
+        tried = {late.target.system for late in self._late.values() if late.probes}
         for target in wanted:
             flow = self._breakers.flow(target.system)
             if flow is not Flow.CLOSED:
                 chosen.others.append(target)
-                if flow is Flow.PROBING:
+                if flow is Flow.PROBING and target.system not in tried:
                     waiting.setdefault(target.system, []).append(target)
             elif target.name in round.again or not _backs_off(target, round):
                 chosen.able.append(target)
@@ -158,8 +200,11 @@ class Looks:
         failed: dict[int, ConnectorError] = {}
         back, quiet = False, dict[str, Look]()
         # Each is stored as it comes: together, first looks would fill the memory.
-        for index, sight in self._around.pool.stream(jobs):
+        for index, sight in self._answers(jobs, targets, round):
             target = targets[index]
+            if isinstance(sight, Begun):
+                self._late[target.name] = _Late(target, sight, target.name in probes)
+                continue
             if self._around.stop.is_set():
                 continue  # it is looked at again from its old cursor
             if isinstance(sight, ConnectorError):
@@ -172,8 +217,22 @@ class Looks:
             self._record(target, sight, quiet)
         self._store.record_quiet(quiet)
         for index, error in sorted(failed.items()):
-            if not isinstance(error, Resting):
-                self._unseen(targets[index], error, round)
+            self._failed(targets[index], error, round)
+
+    def _answers(
+        self, jobs: Sequence[Job[Sight]], targets: Sequence[Target], round: _Round
+    ) -> Iterator[tuple[int, Sight | ConnectorError | Begun[Sight]]]:
+        """The looks as they end. A channel that hangs does not hold up the others, but after a
+        start, where all is to be seen anew and for its first look at all: what is settled without
+        it would have to be linked later."""
+        patience, whole = self._around.patience, self._is_first or round.full
+        if patience is None or whole or any(_is_new(target, round) for target in targets):
+            return self._around.pool.stream(jobs)
+        return self._around.pool.race(jobs, patience)
+
+    def _failed(self, target: Target, error: ConnectorError, round: _Round) -> None:
+        if not isinstance(error, Resting):
+            self._unseen(target, error, round)
 
     def _job(self, target: Target, round: _Round, *, probe: bool) -> Callable[[], Sight]:
         retry = self._once if probe else self._retry
@@ -232,26 +291,34 @@ class Looks:
             state = round.states.get(target.id, ChannelState(target.id))
             if target.name not in self.dark or self._around.stop.is_set():
                 continue
+            if target.name in self._late:
+                round.result.worsen(State.FAILED, f"{target.name}: {NO_ANSWER_YET}")
+                self._mark_failing(target, state, NO_ANSWER_YET)
+                continue
             circuit = self._breakers.circuit(target.system)
             if circuit.is_closed:
                 if _backs_off(target, round):
                     round.result.worsen(State.FAILED, f"{target.name}: {state.error}")
                 continue
             round.result.worsen(State.FAILED, f"{target.system}: {circuit.error}")
-            if not self._is_known_to_fail(target, state):
-                self._store.save_channel_state(replace(state, failures=1, error=circuit.error))
+            self._mark_failing(target, state, circuit.error)
 
-    def _is_known_to_fail(self, target: Target, state: ChannelState) -> bool:
-        """Whether the store says so; ``state`` is from before this round."""
-        if state.failures:
-            return True
-        now = self._store.channel_state(target.id)
-        return now is not None and now.failures > 0
+    def _mark_failing(self, target: Target, state: ChannelState, error: str) -> None:
+        """Unless the store says so; ``state`` is from before this round."""
+        now = self._store.channel_state(target.id) if not state.failures else state
+        if now is None or not now.failures:
+            self._store.save_channel_state(replace(state, failures=1, error=error))
 
 
 def _backs_off(target: Target, round: _Round) -> bool:
     state = round.states.get(target.id)
     return state is not None and state.retry_at is not None and state.retry_at > round.at
+
+
+def _is_new(target: Target, round: _Round) -> bool:
+    """Whether the channel was never seen, nor tried."""
+    state = round.states.get(target.id)
+    return state is None or (state.looked is None and not state.failures)
 
 
 def _failures(target: Target, round: _Round) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import math
 import threading
 import time
 from collections import deque
@@ -67,6 +68,13 @@ class Pool(Protocol):
         """Run all jobs and give each one's index and result as soon as it ends."""
         ...
 
+    def race(
+        self, jobs: Sequence[Job[T]], patience: float
+    ) -> Iterator[tuple[int, T | ConnectorError | Begun[T]]]:
+        """As ``stream``, but once nothing has happened for ``patience`` seconds, those that are
+        still under way are handed over, and nobody waits for them."""
+        ...
+
     def begin(self, job: Job[T]) -> Begun[T]:
         """Run a job beside everything else; who began it asks now and then how it went."""
         ...
@@ -88,6 +96,12 @@ class SerialPool:
         for index, job in enumerate(jobs):
             attempt: Callable[[], T | ConnectorError] = partial(_attempt, job)
             yield index, attempt()
+
+    def race(
+        self, jobs: Sequence[Job[T]], patience: float
+    ) -> Iterator[tuple[int, T | ConnectorError | Begun[T]]]:
+        """Run all jobs in order."""
+        yield from self.stream(jobs)
 
     def begin(self, job: Job[T]) -> Begun[T]:
         """Run it at once."""
@@ -121,7 +135,7 @@ _Ended: TypeAlias = "tuple[_Item[T], T | ConnectorError | _Bug]"
 
 
 class Begun(Generic[T]):
-    """A job that nobody waits for."""
+    """A job that nobody waits for, or waits for any more."""
 
     def __init__(self, ended: SimpleQueue[_Ended[T]]) -> None:
         self._ended = ended
@@ -132,9 +146,7 @@ class Begun(Generic[T]):
             _, result = self._ended.get_nowait()
         except Empty:
             return None
-        if isinstance(result, _Bug):
-            raise result.error
-        return result
+        return _told(result)
 
 
 class _Lane:
@@ -193,6 +205,7 @@ class ThreadPool:
         self._lanes: dict[str, _Lane] = {}
         self._turn: deque[str] = deque()
         self._active = 0
+        self._alone: set[_Item[Any]] = set()
         self._executor = ThreadPoolExecutor(workers, f"{THREADS}io")
 
     def gather(self, jobs: Sequence[Job[T]]) -> list[T | ConnectorError]:
@@ -204,33 +217,59 @@ class ThreadPool:
 
     def stream(self, jobs: Sequence[Job[T]]) -> Iterator[tuple[int, T | ConnectorError]]:
         """Run all jobs, those of different systems side by side; results as they come."""
+        for index, result in self.race(jobs, math.inf):
+            assert not isinstance(result, Begun)
+            yield index, result
+            del result
+
+    def race(
+        self, jobs: Sequence[Job[T]], patience: float
+    ) -> Iterator[tuple[int, T | ConnectorError | Begun[T]]]:
+        """As ``stream``; what happens is also that a request is sent."""
         ended: SimpleQueue[_Ended[T]] = SimpleQueue()
         items = {index: _Item(index, job, ended) for index, job in enumerate(jobs)}
         self._line_up(items.values())
-        sent = self._requests()
+        sent, moved = self._requests(), time.monotonic()
         try:
             while items:
                 try:
-                    item, result = ended.get(timeout=LOOK_EVERY)
+                    item, result = ended.get(timeout=min(LOOK_EVERY, patience))
                 except Empty:
                     if self._is_over():
                         break
                     sent, before = self._requests(), sent
                     if sent != before:
                         self._beat()
+                        moved = time.monotonic()
+                    elif time.monotonic() - moved >= patience and ended.empty():
+                        yield from self._handed_over(items, ended)
                     continue
+                moved = time.monotonic()
                 self._beat()
                 # Taken out, so that a result that was used does not stay until the last one is.
                 del items[item.index]
-                if isinstance(result, _Bug):
-                    raise result.error
-                yield item.index, result
+                yield item.index, _told(result)
                 del result
         finally:
             for item in items.values():
                 item.dropped = True
         for index, item in items.items():
             yield index, Stopped(maybe_applied=item.began)
+
+    def _handed_over(
+        self, items: dict[int, _Item[T]], ended: SimpleQueue[_Ended[T]]
+    ) -> Iterator[tuple[int, Begun[T]]]:
+        """What is under way or waits, each with a queue of its own; what ended meanwhile stays."""
+        left: list[tuple[int, Begun[T]]] = []
+        with self._lock:  # under which it ends: see `_work`
+            if not ended.empty():
+                return
+            for index, item in items.items():
+                item.ended = SimpleQueue()
+                self._alone.add(item)
+                left.append((index, Begun(item.ended)))
+        items.clear()
+        yield from left
 
     def begin(self, job: Job[T]) -> Begun[T]:
         """Run a job as soon as its system has a thread for it."""
@@ -239,11 +278,13 @@ class ThreadPool:
         return Begun(ended)
 
     def close(self) -> None:
-        """End the threads; jobs under way are finished, waiting ones are dropped."""
+        """End the threads; jobs under way are finished, waiting ones are dropped. What was handed
+        over ends by itself: a server that hangs is not waited for."""
         with self._lock:
             for lane in self._lanes.values():
                 lane.waiting.clear()
-        self._executor.shutdown(wait=not self._is_over(), cancel_futures=True)
+            alone = bool(self._alone)
+        self._executor.shutdown(wait=not alone and not self._is_over(), cancel_futures=True)
 
     def _is_over(self) -> bool:
         """Whether jobs that are still under way are given up."""
@@ -277,20 +318,25 @@ class ThreadPool:
             lane, item = taken
             try:
                 if self._stop.is_set():
-                    item.ended.put((item, Stopped()))
+                    self._end(item, Stopped())
                 elif not item.dropped:
                     item.began = True
-                    item.ended.put((item, item.run()))
+                    self._end(item, item.run())
             except BaseException as error:
                 # Not caught but carried over: whoever waits in `stream` raises it there. A thread
                 # that died silently would leave that one waiting for ever.
                 with self._lock:
                     self._active -= 1
-                item.ended.put((item, _Bug(error)))
+                self._end(item, _Bug(error))
                 raise
             finally:
                 with self._lock:
                     lane.running -= 1
+
+    def _end(self, item: _Item[Any], result: object) -> None:
+        with self._lock:  # it may be handed over just now, and with it its queue
+            self._alone.discard(item)
+            item.ended.put((item, result))
 
     def _take(self) -> tuple[_Lane, _Item[Any]] | None:
         """The next job, of another system each time; without one the thread is done."""
@@ -317,6 +363,12 @@ def _share_one_heap() -> None:
         tune = ctypes.CDLL(None).mallopt
         tune(_M_ARENA_MAX, 1)
         tune(_M_MMAP_THRESHOLD, _LARGE)
+
+
+def _told(result: T | ConnectorError | _Bug) -> T | ConnectorError:
+    if isinstance(result, _Bug):
+        raise result.error
+    return result
 
 
 def _attempt(job: Job[T]) -> T | ConnectorError:

@@ -26,7 +26,8 @@ class Surroundings:
     ``progress`` is called at each step of a long piece of work; it may raise ``Stopping``.
     ``retry_first``: the wait before a write is tried again, doubled each time. ``bridges``: all
     that are configured: what is of another one is not taken from it. ``troubles``: what has been
-    logged of trouble that lasts.
+    logged of trouble that lasts. ``patience``: the seconds for which a cycle waits for looks
+    of which nothing is heard; ``None``: for as long as they take.
     """
 
     store: Store
@@ -41,3 +42,4 @@ class Surroundings:
     retry_first: timedelta
     bridges: frozenset[str] = frozenset()
     troubles: Troubles
+    patience: float | None = None

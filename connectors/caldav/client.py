@@ -194,7 +194,9 @@ class Transport:
             fault = type(error).__name__
             doubt = method not in _READS and not never_sent(error)
             raise Unavailable(
-                f"{_host(url)} does not answer: {fault}", maybe_applied=doubt
+                f"{_host(url)} does not answer: {fault}",
+                maybe_applied=doubt,
+                waited="Timeout" in fault,
             ) from None
         finally:
             self._idle.append(client)

@@ -145,7 +145,9 @@ def exchange(
         taken.close()
         fault = type(error).__name__
         doubt = asked.writes and left
-        raise Unavailable(f"Google does not answer: {fault}", maybe_applied=doubt) from None
+        raise Unavailable(
+            f"Google does not answer: {fault}", maybe_applied=doubt, waited="Timeout" in fault
+        ) from None
     connections.give_back(taken)
     return Answer(response.status, {k.lower(): v for k, v in response.items()}, content)
 

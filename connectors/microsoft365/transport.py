@@ -73,9 +73,9 @@ class Sessions:
             content = body_of(response, MAX_ANSWER)
         except (RequestException, HTTPError, OSError) as error:
             doubt = writes and not never_sent(error)
-            host = urlsplit(url).hostname or "the server"
+            host, fault = urlsplit(url).hostname or "the server", type(error).__name__
             raise Unavailable(
-                f"{host} does not answer: {type(error).__name__}", maybe_applied=doubt
+                f"{host} does not answer: {fault}", maybe_applied=doubt, waited="Timeout" in fault
             ) from None
         except TooLong:
             raise Unavailable(

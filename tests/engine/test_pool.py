@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from syncd.errors import Unavailable
-from syncd.pool import GRACE, Job, Stopped, ThreadPool
+from syncd.pool import GRACE, Begun, Job, Stopped, ThreadPool
 
 
 @contextmanager
@@ -153,3 +153,69 @@ def _until(condition: Callable[[], bool]) -> None:
     end = time.monotonic() + 60
     while not condition() and time.monotonic() < end:
         time.sleep(0.05)
+
+
+def test_who_hangs_is_handed_over() -> None:
+    """Invariant 9: the others are done; what was under way tells later how it went, what waited
+    behind it too; a pool that is closed does not wait for it."""
+    release, order = Event(), list[str]()
+    jobs = [Job("hangs", partial(_after, release, n)) for n in range(3)]
+    jobs += [Job("works", partial(int, n)) for n in range(3, 6)]
+    with pool({"hangs": 1, "works": 2}, 4) as made:
+        left: dict[int, Begun[int]] = {}
+        for index, result in made.race(jobs, 0.1):
+            if isinstance(result, Begun):
+                left[index] = result
+            else:
+                assert result == index
+                order.append("done")
+            assert not release.is_set()
+        assert len(order) == 3
+        assert sorted(left) == [0, 1, 2]
+        assert [each.result() for each in left.values()] == [None] * 3
+        assert made.gather([Job("works", lambda: 7)]) == [7]
+        release.set()
+        told: dict[int, int] = {}
+
+        def all_told() -> bool:
+            found = {index: each.result() for index, each in left.items() if index not in told}
+            told.update({index: each for index, each in found.items() if isinstance(each, int)})
+            return len(told) == 3
+
+        _until(all_told)
+        assert told == {0: 0, 1: 1, 2: 2}
+    never = Event()
+    with pool({}, 2) as made:
+        (answer,) = made.race([Job("hangs", lambda: never.wait(300))], 0.1)
+        assert isinstance(answer[1], Begun)
+    never.set()
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.lists(st.floats(0, 0.01), min_size=1, max_size=12), st.floats(0, 0.01))
+def test_nothing_is_lost_in_a_race(spans: list[float], patience: float) -> None:
+    """Whatever ends just as it is handed over is told once: in the race, or afterwards."""
+    jobs = [Job(f"s{n % 3}", partial(_sleeping, span, n)) for n, span in enumerate(spans)]
+    with pool({}, 4) as made:
+        found = dict(made.race(jobs, patience))
+        assert sorted(found) == list(range(len(spans)))
+
+        def ask() -> bool:
+            for index, each in found.items():
+                if isinstance(each, Begun):
+                    now = each.result()
+                    found[index] = each if now is None else now
+            return not any(isinstance(each, Begun) for each in found.values())
+
+        _until(ask)
+    assert found == {index: index for index in range(len(spans))}
+
+
+def _after(event: Event, answer: int) -> int:
+    event.wait(60)
+    return answer
+
+
+def _sleeping(span: float, answer: int) -> int:
+    time.sleep(span)
+    return answer

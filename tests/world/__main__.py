@@ -57,6 +57,7 @@ def main() -> None:
     parser.add_argument("--vendors", action="store_true", help="Google, Microsoft 365 over HTTP")
     parser.add_argument("--ask", action="append", default=[], help="a field to ask a person of")
     parser.add_argument("--hold", action="store_true", help="what exceeds a few writes an hour")
+    parser.add_argument("--late", action="store_true", help="looks that nobody waits for")
     given = parser.parse_args()
     dialects.keep()
     quiet = structlog.make_filtering_bound_logger(logging.CRITICAL)
@@ -73,7 +74,7 @@ def _play_all(given: argparse.Namespace, hosts: Memory) -> int:
     known = {} if given.vendors else KNOWN
     for seed in range(given.first, given.last):
         company = (a_hosted_company if given.vendors else a_company)(Random(seed))
-        company = replace(company, asks=tuple(given.ask), holds=given.hold)
+        company = replace(company, asks=tuple(given.ask), holds=given.hold, late=given.late)
         steps: list[Step] = [
             step
             for step in storm(seed, company, given.acts, faults=not given.fair)

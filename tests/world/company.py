@@ -48,13 +48,15 @@ class Company:
     The rule is ``prefer = ranking``, but for those fields of which it ``asks``: they wait for a
     person, who takes the value of the first in the ranking. Limits on deletions are to be off:
     people here are few and delete much. Where it ``holds``, more than a few writes an hour
-    wait for somebody who approves of all that he is shown.
+    wait for somebody who approves of all that he is shown. ``late``: looks that take so long that
+    the cycle goes on without them.
     """
 
     desks: tuple[Desk, ...]
     ranking: tuple[str, ...]
     asks: tuple[str, ...] = ()
     holds: bool = False
+    late: bool = False
 
     def desk(self, name: str) -> Desk:
         """The channel with this name."""

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from random import Random
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from sqlalchemy import Connection
 
@@ -36,6 +36,10 @@ BACKUP_EVERY = 5
 _T = TypeVar("_T")
 
 
+LATE = 0.15
+"""The share of looks that a cycle does not wait for, where some are late."""
+
+
 class Points:
     """Counts the points at which a daemon can die, and dies at the one that was armed."""
 
@@ -54,11 +58,36 @@ class Points:
                 raise Killed
 
 
-class MortalPool:
-    """Every job begins and ends at a point: also between a remote's answer and its record."""
+class LateAnswer(Begun[_T]):
+    """What a remote has answered, told only when it was asked for so many times."""
 
-    def __init__(self, points: Points) -> None:
-        self._points, self._serial = points, SerialPool()
+    def __init__(self, result: _T | ConnectorError, after: int) -> None:
+        self._result, self._after = result, after
+
+    @property
+    def is_told(self) -> bool:
+        """Whether it was asked for often enough."""
+        return self._after < 0
+
+    def result(self) -> _T | ConnectorError | None:
+        """See :meth:`Begun.result`."""
+        self._after -= 1
+        return self._result if self.is_told else None
+
+
+class MortalPool:
+    """Every job begins and ends at a point: also between a remote's answer and its record.
+    ``dice`` say which looks are late; without any none is."""
+
+    def __init__(self, points: Points, dice: Random | None = None) -> None:
+        self._points, self._serial, self.dice = points, SerialPool(), dice
+        self._late: list[tuple[str, LateAnswer[Any]]] = []
+        self.late: set[str] = set()
+
+    def cycle_begins(self) -> None:
+        """Those that were late before this cycle, told or not."""
+        self._late = [each for each in self._late if not each[1].is_told]
+        self.late = {system for system, _ in self._late}
 
     def gather(self, jobs: Sequence[Job[_T]]) -> list[_T | ConnectorError]:
         """Run all jobs in order."""
@@ -69,6 +98,19 @@ class MortalPool:
         for answer in self._serial.stream(jobs):
             self._points.pass_by()
             yield answer
+
+    def race(
+        self, jobs: Sequence[Job[_T]], patience: float
+    ) -> Iterator[tuple[int, _T | ConnectorError | Begun[_T]]]:
+        """Run all jobs in order; some are answered at once, and that is told late."""
+        for index, result in self.stream(jobs):
+            if self.dice is not None and self.dice.random() < LATE:
+                answer = LateAnswer(result, self.dice.randrange(3))
+                self._late.append((jobs[index].system, answer))
+                self.late.add(jobs[index].system)
+                yield index, answer
+            else:
+                yield index, result
 
     def begin(self, job: Job[_T]) -> Begun[_T]:
         """Run a job at once."""
@@ -136,6 +178,7 @@ class Deployed:
         self._config.write_text(configuration(stage.company, own), encoding="utf-8")
         (folder / "rules.toml").write_text(rules(stage.company), encoding="utf-8")
         self._ids = Random(len(stage.company.desks))
+        self._dice = Random(len(stage.company.desks)) if stage.company.late else None
         desks = stage.company.desks
         self._plugins = {f"desk-{d.name}": plugin_of(d, stage.systems[d.name]) for d in desks}
         self._store, self._daemon = self._start()
@@ -147,6 +190,7 @@ class Deployed:
 
     def cycle(self) -> None:
         """One cycle of the daemon. Raises ``Killed``."""
+        self._pool.cycle_begins()
         try:
             self._daemon.cycle()
         finally:
@@ -155,6 +199,15 @@ class Deployed:
         if self._cycles % BACKUP_EVERY == 0:
             _copy(self._state, self._backup)
             self._backed_up = len(self._stage.oracle.calm) + 1  # this cycle is not counted yet
+
+    @property
+    def late(self) -> set[str]:
+        """The channels with an answer that was not told, or only in the last cycle."""
+        return {desk.name for desk in self._stage.company.desks} & self._pool.late
+
+    def clear(self) -> None:
+        """From now on no answer is late."""
+        self._dice = self._pool.dice = None
 
     def kill_at(self, step: int) -> None:
         """The next cycle dies at its ``step``-th point."""
@@ -217,12 +270,14 @@ class Deployed:
     def _start(self) -> tuple[Store, deployment.Deployment]:
         opened = open_database(f"sqlite:///{self._state}")
         store = Store(MortalDatabase(opened, self._points), prepare(opened))
+        self._pool = MortalPool(self._points, self._dice)
         manifests = {name: plugin.manifest for name, plugin in self._plugins.items()}
         return store, deployment.Deployment(
             load(self._config, manifests),
             store,
             find=self._plugin,
-            pool=MortalPool(self._points),
+            pool=self._pool,
+            patience=1.0 if self._dice is not None else None,
             clock=self._stage.clock,
             sleep=self._stage.clock.sleep,
             new_id=lambda: f"{self._ids.getrandbits(64):016x}",

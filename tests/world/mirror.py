@@ -67,6 +67,14 @@ class Mirror:
     def answer(self) -> int:
         return 0
 
+    @property
+    def late(self) -> tuple[str, ...]:
+        """Nothing is late here."""
+        return ()
+
+    def clear(self) -> None:
+        """Nothing is late here."""
+
     def cycle(self) -> None:
         self._cycles += 1
         held = {name: self._look(client) for name, client in self._clients.items()}

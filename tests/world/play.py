@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from random import Random
 from typing import Protocol
 
@@ -39,8 +39,17 @@ class Deployment(Protocol):
         """The remotes, by channel."""
         ...
 
+    @property
+    def late(self) -> Collection[str]:
+        """The channels that have answered what the daemon has not been told yet."""
+        ...
+
     def cycle(self) -> None:
         """Observe every channel, settle what is due, write what is owed. Raises ``Killed``."""
+        ...
+
+    def clear(self) -> None:
+        """From now on no answer is late."""
         ...
 
     def kill_at(self, step: int) -> None:
@@ -117,14 +126,16 @@ class Stage:
             deployment.restart()
         self._disturbed = False
         self.oracle.recorded(deployment.records())
-        listed = [name for name, each in self.systems.items() if each.lists > before[name]]
-        self.oracle.looked(calm=calm, listed=listed)
+        late = deployment.late
+        listed = {name for name, each in self.systems.items() if each.lists > before[name]}
+        self.oracle.looked(calm=calm and not late, listed=listed.difference(late))
 
     def come_to_rest(self, deployment: Deployment) -> list[str]:
         """Clear weather, nobody edits, all questions are answered: cycles until one writes nothing,
         twice a day apart."""
         for system in self.systems.values():
             clear(system)
+        deployment.clear()
         for _ in range(2):
             complaints = self._answer_all(deployment)
             if complaints:

@@ -92,3 +92,11 @@ def test_people_in_storms_whose_writes_are_held(seed: int, tmp_path: Path) -> No
     company = replace(a_company(Random(seed)), holds=True)
     steps = storm(seed, company)
     assert play(steps, company, lambda stage: Deployed(stage, tmp_path), seed) == []
+
+
+@pytest.mark.parametrize("seed", range(4000, 4000 + STORMS // 2))
+def test_people_in_storms_whose_looks_are_late(seed: int, tmp_path: Path) -> None:
+    """The same, where cycles go on without a channel that takes too long to answer."""
+    company = replace(a_company(Random(seed)), late=True)
+    steps = storm(seed, company)
+    assert play(steps, company, lambda stage: Deployed(stage, tmp_path), seed) == []
