@@ -204,6 +204,12 @@ def agreed_path(slot: Slot, path: Path) -> Path:
     return ("overrides", slot, path[0])
 
 
+def whole_path(slot: Slot, path: Path) -> Path:
+    """Of a path of a copy, the part that :func:`agreed_path` can name: a single occurrence has a
+    field of its own, or has not, so of an element of it the whole field is told."""
+    return path[:1] if slot != WHOLE and path[0] in OVERRIDABLE_FIELDS else path
+
+
 def records_of(decision: Decision, before: Value) -> list[Record]:
     """What history keeps of a decision: the change, the conflict, each value put back."""
     records: list[Record] = []

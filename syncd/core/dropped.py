@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from syncd.core.claims import Claim, setter_of
 from syncd.core.decide import Decision
-from syncd.core.draft import agreed_path
+from syncd.core.draft import agreed_path, whole_path
 from syncd.core.fidelity import project
 from syncd.core.model import Appointment, Value
 from syncd.core.paths import DELETED, Path, diff, get
@@ -30,8 +30,9 @@ def edits_of_gone(heres: Iterable[Here], merged: Appointment) -> list[Record]:
         if not here.gone or here.settled is None or not isinstance(shown, Gone) or not shown.last:
             continue
         agreed, slot = project(merged, here.channel.fidelity), here.place[1]
-        for path, value in diff(here.settled.copy.reads, shown.last).items():
-            place = agreed_path(slot, path)
+        changed = diff(here.settled.copy.reads, shown.last)
+        for path in dict.fromkeys(whole_path(slot, each) for each in changed):
+            place, value = agreed_path(slot, path), get(shown.last, path)
             if value != get(agreed, place):
                 claims = ((here.channel.name, value),)
                 left = get(merged, place)

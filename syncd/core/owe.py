@@ -42,6 +42,7 @@ from syncd.core.state import (
     Slot,
     Write,
 )
+from syncd.core.told import told
 from syncd.core.withdrawn import forget, keeps_own, remember_ending, remember_gone, withdraw
 
 NO_LONGER_HELD = "no longer held"
@@ -362,24 +363,18 @@ class Owing:
         """What a copy that joins says differently is recorded and put back."""
         if here is None or not here.newcomer or here.copy is None or self.draft.before is None:
             return
-        for path, value in owed.items():
-            claims = ((here.channel.name, get(here.copy.reads, path)),)
-            told = agreed_path(here.place[1], path)
-            self.draft.records.append(
-                Record(Kind.PUT_BACK, told, "joined later", value=value, claims=claims)
-            )
+        self.draft.records += told(Kind.PUT_BACK, "joined later", here, owed, owed)
 
     def _record_overwritten(self, here: Here | None, owed: Mapping[Path, Value]) -> None:
         if here is None or here.copy is None or not (here.silent or here.unfinished):
             return
-        for path, value in owed.items():
-            missing = path in here.unfinished and path not in here.changes
-            if missing or any(path in intent.write.paths for intent in here.silent):
-                claims = ((here.channel.name, get(here.copy.reads, path)),)
-                told = agreed_path(here.place[1], path)
-                self.draft.records.append(
-                    Record(Kind.OVERWRITTEN, told, "intent open", value=value, claims=claims)
-                )
+        paths = [
+            path
+            for path in owed
+            if (path in here.unfinished and path not in here.changes)
+            or any(path in intent.write.paths for intent in here.silent)
+        ]
+        self.draft.records += told(Kind.OVERWRITTEN, "intent open", here, owed, paths)
 
     def _is_past(self, slot: Slot) -> bool:
         start = slot_start_utc(slot, self.draft.appointment, self.moment.default_zone)
