@@ -361,8 +361,9 @@ class Bridge:
         self._arrivals.decided(plans, self.looks.dark)
         set_fights_aside(self._store, self.name, self.policy, plans, now)
         uids = uids_of(self._store, self.name, plans)
-        ids = [plan.id for plan in plans for _ in plan.writes]
-        return [Task(id, each, uids.get(id)) for id, each in zip(ids, intents, strict=True)]
+        of = [plan for plan in plans for _ in plan.writes]
+        begun = zip(of, intents, strict=True)
+        return [Task(plan.id, each, uids.get(plan.id), plan.follows) for plan, each in begun]
 
     def _conclude(self, result: BridgeResult, before: Mapping[str, int]) -> None:
         store = self._store

@@ -66,11 +66,13 @@ class Tally:
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """An intent of an appointment, and the UID that its copies go by."""
+    """An intent of an appointment, and the UID that its copies go by. ``follows``: something else
+    waits for it to be accepted, or refused for good."""
 
     appointment: AppointmentId
     intent: Intent
     uid: str | None = None
+    follows: bool = False
 
 
 @dataclass(slots=True)
@@ -187,8 +189,9 @@ class Writer:
         round.owing.is_accepted(round.spot(task), target)
         round.outcome.tally(target.name).count(intent.write.operation)
         self._arrivals.arrived(task.appointment, target.name, now)
-        if result is None:
+        if result is None or task.follows:
             self._store.mark_due(round.bridge, [task.appointment], now)
+        if result is None:
             self._store.confirm_delete(intent.id, now)
         elif result.copy is not None:
             self._store.confirm(intent.id, result.copy, now)
@@ -242,6 +245,8 @@ class Writer:
             now,
             now + ASIDE_FOR,
         )
+        if task.follows:
+            self._store.mark_due(round.bridge, [task.appointment], now)
 
     def _later(self, task: Task, error: Unauthorized | Unavailable, round: _Round) -> None:
         """It stays owed. What was not even tried has not failed: a moment later it may be made."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Set
 from dataclasses import replace
 
+from syncd.core.alone import Elsewhere
 from syncd.core.belong import (
     Moment,
     concerned,
@@ -58,9 +59,13 @@ NEW = "new here"
 _PAST_TOO = frozenset({DELETED, IN_SERIES, INVITED})
 """Why also the copy of a single occurrence goes that is over."""
 
+_LIVES_ON = frozenset({NO_LONGER_HELD, LEFT, INVITED, SINGLY})
+"""Why a copy goes of what is to be in another place, or form, from then on."""
+
 
 class Owing:
-    """Derives the writes that a draft owes; tells the draft which absences are agreed."""
+    """Derives the writes that a draft owes; tells the draft which absences are agreed. ``follows``:
+    more is owed as soon as one of them is accepted."""
 
     def __init__(
         self,
@@ -76,6 +81,7 @@ class Owing:
         self.private = is_private(draft.appointment)
         self.shown: list[tuple[Appointment, Fidelity, Appointment]] = []
         self.writes: list[Write] = []
+        self.follows = False
 
     def derive(self) -> tuple[Write, ...]:
         """All writes, in the order of the channels."""
@@ -87,7 +93,10 @@ class Owing:
         for channel in concerned(self.draft.appointment, self.policy, places):
             if channel.direction is not Direction.FROM:
                 self._channel(channel, places.get(channel.name, []))
-        return tuple(self.writes)
+        around = (self.draft, self.heres, self.policy, self.moment, self.aside)
+        kept = Elsewhere(*around, self.writes).kept(_LIVES_ON)
+        self.follows = len(kept) < len(self.writes)
+        return kept
 
     def _channel(self, channel: Channel, places: list[Place]) -> None:
         draft = self.draft

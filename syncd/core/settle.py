@@ -102,16 +102,9 @@ def _planned(
     quiet = not writes and not draft.records and not situation.closed and not case.orders
     if quiet and case.agreement is not None:
         quiet = _same(case.agreement, agreement)
-    return Plan(
-        case.id,
-        agreement,
-        writes,
-        tuple(draft.records),
-        situation.closed,
-        None,
-        quiet,
-        tuple(draft.moved),
-    )
+    records, moved, closed = tuple(draft.records), tuple(draft.moved), situation.closed
+    plan = Plan(case.id, agreement, writes, records, closed, None, quiet, moved)
+    return replace(plan, follows=True) if owing.follows else plan
 
 
 def _record_replaced(draft: Draft, situation: Situation) -> None:

@@ -370,7 +370,8 @@ class Plan:
     has a ``tombstone``. ``closed`` are the ids of intents that this settling ends.
     ``quiet``: nothing changes, nothing is to be stored or written. ``moved``: copies that now
     stand at another place, or came from another appointment: channel, key, slot. ``again``:
-    when time alone makes the appointment due.
+    when time alone makes the appointment due. ``follows``: it is due as soon as one of its writes
+    is accepted, or refused for good.
     """
 
     id: AppointmentId
@@ -382,3 +383,4 @@ class Plan:
     quiet: bool = False
     moved: tuple[tuple[ChannelName, Key, Slot], ...] = ()
     again: datetime | None = None
+    follows: bool = False

@@ -100,4 +100,13 @@ RESTORED: dict[str, tuple[Company, list[Step]]] = {
             Weather("crm", "down", False),
         ],
     ),
+    "an old backup, and a visit that was moved where it left when nobody else took a write": (
+        company_of(0, (0, ALICE), (0, BOB)),
+        [
+            *(Act("visit", "crm", "t1", 1, ALICE), Cycle(), Act("hand over", "crm", "t1", 15, BOB)),
+            *(Weather("cal1", "locked", True), Act("move", "cal1", "t1", 20), *FIVE[1:]),
+            *(Weather("cal2", "locked", True), Weather("crm", "locked", True)),
+            *(Weather("cal1", "locked", False), Pass(600), Cycle(), Restart(backup=True)),
+        ],
+    ),
 }
