@@ -107,13 +107,15 @@ class Looks:
     ) -> set[str]:
         """Look at every channel (or ``only`` some), also at those of ``again`` that are left
         alone for a while. Returns the emptied ones."""
-        states = {state.channel: state for state in self._store.channel_states()}
-        round = _Round(at, window, result, states, full, again)
+        round = _Round(at, window, result, self._states(), full, again)
         waited, self.waited = self.waited, {}
         names = self._targets.keys() if only is None else {*only, *again, *waited, *self._late}
         wanted = [target for name, target in self._targets.items() if name in names]
         self.seen = {}
-        settled = {*waited, *self._take_late(round), *self._late}
+        settled = set(waited)
+        if self._late:
+            settled |= self._take_late(round) | self._late.keys()
+            round = replace(round, states=self._states())
         chosen = self._choose([t for t in wanted if t.name not in settled], round)
         self._ask([*chosen.able, *chosen.probes], round, {t.name for t in chosen.probes})
         closed = [t for t in chosen.others if self._breakers.circuit(t.system).is_closed]
@@ -141,13 +143,13 @@ class Looks:
 
     def last(self) -> dict[str, datetime]:
         """When each channel was last listed."""
-        known = {state.channel: state.looked for state in self._store.channel_states()}
-        found = {name: known.get(target.id) for name, target in self._targets.items()}
+        known = self._states()
+        found = {n: known[t.id].looked for n, t in self._targets.items() if t.id in known}
         return {name: at for name, at in found.items() if at is not None}
 
     def blind(self) -> frozenset[str]:
         """The dark channels, and those that were never seen."""
-        known = {state.channel: state for state in self._store.channel_states()}
+        known = self._states()
         never = {
             name
             for name, target in self._targets.items()
@@ -155,10 +157,13 @@ class Looks:
         }
         return frozenset(self.dark | never)
 
+    def _states(self) -> dict[str, ChannelState]:
+        return {state.channel: state for state in self._store.channel_states()}
+
     def _take_late(self, round: _Round) -> set[str]:
         """What became of looks that were under way when the last round ended. Returns the
-        channels of those that have told."""
-        told, quiet = set[str](), dict[str, Look]()
+        channels that did not answer; those that did are asked what is new since."""
+        silent, quiet = set[str](), dict[str, Look]()
         for name, late in list(self._late.items()) if not self._around.stop.is_set() else ():
             sight = late.begun.result()
             if sight is None:
@@ -167,15 +172,15 @@ class Looks:
             del self._late[name]
             if late.void or round.full:
                 continue
-            told.add(name)
             if isinstance(sight, ConnectorError):
+                silent.add(name)
                 self._failed(late.target, sight, round)
                 continue
             # Before the look is stored, as in `_ask`: the others went on without it.
             mark_all_due(self._store, self._bridge, round.at)
             self._record(late.target, sight, quiet)
         self._store.record_quiet(quiet)
-        return told
+        return silent
 
     def _choose(self, wanted: Iterable[Target], round: _Round) -> _Chosen:
         chosen, waiting = _Chosen(), dict[str, list[Target]]()
@@ -203,6 +208,7 @@ class Looks:
         for index, sight in self._answers(jobs, targets, round):
             target = targets[index]
             if isinstance(sight, Begun):
+                self.seen.pop(target.name, None)
                 self._late[target.name] = _Late(target, sight, target.name in probes)
                 continue
             if self._around.stop.is_set():
@@ -249,14 +255,14 @@ class Looks:
         """Store what a look brought; those without news are gathered in ``quiet``."""
         if sight.is_quiet and target.name not in self.emptied:
             quiet[target.id] = sight.look
-            self.seen[target.name] = 0
+            self.seen.setdefault(target.name, 0)
             return
         if sight.moved:
             log.warning("another calendar than before, linked anew", channel=target.id)
             self._store.forget_channel(target.id)
             self.moved.add(target.name)
         changed = self._store.record_look(target.id, sight.look)
-        self.seen[target.name] = changed
+        self.seen[target.name] = self.seen.get(target.name, 0) + changed
         if sight.emptied or target.name in self.emptied:
             self.set_emptied(target.name, not self._store.count_observed(target.id))
         broken = len(sight.look.unreadable)
@@ -277,6 +283,7 @@ class Looks:
         self._store.save_channel_state(
             replace(state, failures=state.failures + 1, retry_at=round.at + wait, error=str(error))
         )
+        self.seen.pop(target.name, None)
         metrics.failed(target.system, error)
         round.result.worsen(State.FAILED, f"{target.name}: {error}")
         troubles, name, reason = self._around.troubles, type(error).__name__, str(error)
