@@ -68,6 +68,14 @@ def _know_ours(id: AppointmentId, heres: Iterable[Here], draft: Draft) -> None:
             draft.copies[here.place] = replace(draft.copies[here.place], ours=True)
 
 
+def know_late(heres: Iterable[Here], draft: Draft) -> None:
+    """The same of copies that nobody could look at when the appointment was born anew, maybe by
+    another id: else they would look as if a person had pasted them there."""
+    for here in heres:
+        if here.copy is not None and here.copy.marker is not None and is_late(here, draft):
+            draft.copies[here.place] = replace(draft.copies[here.place], ours=True)
+
+
 def late_claims(
     heres: Iterable[Here], draft: Draft, policy: Policy, claimed: Container[Path]
 ) -> list[Claim]:

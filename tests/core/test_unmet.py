@@ -7,10 +7,11 @@ from datetime import timedelta
 
 import pytest
 
-from syncd.core.model import Customer, Recurrence, Status
+from syncd.core.channel import Filter, FilterMode
+from syncd.core.model import Attendee, Customer, Recurrence, Status
 from syncd.core.state import Kind
 from tests.core.harness import World, settled_world
-from tests.core.values import VISIT, at
+from tests.core.values import VISIT, at, channel
 
 FULL = replace(
     VISIT,
@@ -121,6 +122,24 @@ def test_a_calendar_that_joins_later_than_the_others_claims_as_they_did() -> Non
     world.edit("cal2", description="Parkplatz 5")
     _back(world, "cal2")
     assert world.reads("crm").description == world.reads("cal").description == "Parkplatz 5"
+
+
+def test_our_copy_leaves_who_no_longer_has_the_visit_when_her_calendar_is_back() -> None:
+    """Invariant 4: by its mark it is ours, and nothing that she pasted there."""
+    own = Filter(FilterMode.OWN)
+    alice = channel("cal", 1, person="alice@example.com", holds=own)
+    bob = channel("cal2", 2, person="bob@example.com", holds=own)
+    visit = replace(FULL, organizer=None, attendees=(Attendee("kunde@kunde.example"),))
+    world = settled_world("crm", alice, bob, "cal3", visit=visit)
+    world.lose_store()
+    world.remotes["cal"].down = True
+    world.edit("crm", owner="bob@example.com")
+    world.cycle()
+    assert len(world.remotes["cal"].copies) == len(world.remotes["cal2"].copies) == 1
+    _back(world, "cal")
+    assert not world.remotes["cal"].copies
+    assert world.reads("cal2").title == world.reads("crm").title == FULL.title
+    assert world.reads("crm").status is Status.CONFIRMED
 
 
 def test_rows_keep_what_only_they_say_and_follow_what_their_series_has_become() -> None:
