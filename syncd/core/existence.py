@@ -69,7 +69,7 @@ def deletions(
     Where a copy of ours went and one came to another calendar, it was moved: by a person, or by
     us, and an older state was put in place. Neither ends the appointment."""
     found: list[Deletion] = []
-    moved = any(map(_has_come, heres))
+    moved = any(map(has_come, heres))
     for here in heres:
         if not here.gone or here.place[1] != WHOLE:
             continue
@@ -88,7 +88,7 @@ def deletions(
     return found
 
 
-def _has_come(here: Here) -> bool:
+def has_come(here: Here) -> bool:
     """Whether a copy that bears our mark is new in a calendar."""
     copy = here.copy if here.newcomer and here.place[1] == WHOLE else None
     if copy is None or copy.marker is None or copy.invited or here.channel.is_crm:

@@ -6,7 +6,6 @@ rules; what each channel is owed is derived. Nothing here knows about a particul
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import replace
 
 from syncd.core.afterall import restore_one
@@ -19,27 +18,24 @@ from syncd.core.claims import (
     already_so,
     by_path,
     claims_of,
-    deleted_path,
     newcomer_claims,
     on_behalf,
     unsubsumed,
 )
 from syncd.core.decide import Court, Decision
 from syncd.core.draft import Draft, own_path
-from syncd.core.dropped import agreed_unseen, edits_of_cut, edits_of_dropped, edits_of_gone
-from syncd.core.existence import ENDED_RULE, STATUS, deletions, is_cancelling, judge, revive
+from syncd.core.dropped import edits_of_cut, edits_of_dropped, edits_of_gone
+from syncd.core.existence import STATUS, deletions, is_cancelling, judge, revive
 from syncd.core.model import Status
 from syncd.core.orders import bring_back, brought_back, carry_out, ordered, overruled, restoring
 from syncd.core.owe import Owing, nothing_left
 from syncd.core.paths import Path, get, patch
 from syncd.core.reborn import lives_again, reborn
-from syncd.core.recurrence import is_occurrence
-from syncd.core.series import follow_series, rekey_orphans, reslot_copies, slot_start_utc
+from syncd.core.series import follow_series, rekey_orphans, reslot_copies
 from syncd.core.situation import Here, Situation, situate
 from syncd.core.state import (
     GAVE_WAY,
     WHOLE,
-    Absence,
     Agreement,
     Case,
     ChannelName,
@@ -47,9 +43,9 @@ from syncd.core.state import (
     Plan,
     Question,
     Record,
-    Setter,
     Span,
 )
+from syncd.core.vanished import occurrences_gone
 
 __all__ = ["settle"]
 
@@ -187,7 +183,7 @@ def _merged(
     draft.records += edits_of_dropped(decisions, draft.appointment, agreement)
     draft.records += edits_of_gone(heres, draft.appointment)
     if restore is None:
-        _occurrences_gone(heres, draft, agreement, moment)
+        occurrences_gone(heres, draft, agreement, policy, moment)
     carry_out(case.orders, draft)
     restore_one(draft, known, moment)
     return draft
@@ -360,35 +356,3 @@ def _put_back_unread(here: Here, draft: Draft, policy: Policy) -> None:
         value = get(draft.appointment, path)
         rule = "direction: only written" if here.channel.direction is Direction.TO else "privacy"
         draft.records.append(Record(Kind.PUT_BACK, path, rule, value=value, claims=claims))
-
-
-def _occurrences_gone(
-    heres: Iterable[Here], draft: Draft, agreement: Agreement, moment: Moment
-) -> None:
-    """A single occurrence that was deleted becomes an exception of its series, unless it is over
-    or was edited elsewhere, which its copy did not show yet."""
-    for here in heres:
-        slot = here.place[1]
-        if not here.gone or slot == WHOLE or here.place in draft.absent:
-            continue
-        expected = get(agreement.appointment, deleted_path(here)) or not is_occurrence(
-            agreement.appointment, slot
-        )
-        if expected or draft.deleting is not None:
-            continue
-        claims = ((here.channel.name, True),)
-        path = deleted_path(here)
-        if slot_start_utc(slot, draft.appointment, moment.default_zone) < moment.now:
-            draft.absent[here.place] = Absence(draft.now, ENDED_RULE, here.channel.person)
-            draft.records.append(Record(Kind.ABSENT, path, ENDED_RULE, claims=claims))
-            continue
-        edited = draft.appointment.override(slot) != agreement.appointment.override(slot)
-        edited = edited or any(agreed_unseen(path, here, agreement))
-        rule = "built-in: the edit of an occurrence wins" if edited else "only claim"
-        kind = Kind.CONFLICT if edited else Kind.SET
-        if not edited:
-            setter = Setter(here.channel.name, here.span, here.span.latest, rule)
-            draft.set(path, True, setter)
-        draft.records.append(
-            Record(kind, path, rule, here.channel.name, None if edited else True, None, claims)
-        )

@@ -234,7 +234,7 @@ FAULTS = (
     ),
     Fault(
         "syncd/core/settle.py",
-        "        _occurrences_gone(heres, draft, agreement, moment)\n",
+        "        occurrences_gone(heres, draft, agreement, policy, moment)\n",
         "        pass\n",
         "a deleted row is no exception of its series",
     ),
