@@ -30,7 +30,7 @@ from syncd.core.marks import (
 )
 from syncd.core.match import Candidate, Doubtful, SlotLink, match
 from syncd.core.model import Appointment
-from syncd.core.paired import Doubt, Known, Pairing, is_doubled, standing_for
+from syncd.core.paired import Doubt, Known, Pairing, is_doubled, standing_for, still_doubtful
 from syncd.core.state import WHOLE, AppointmentId, ChannelName, Copy, Key, Place, Slot
 
 _Ref: TypeAlias = tuple[ChannelName, Key]
@@ -261,7 +261,7 @@ class _Pairing:
         for link in found.slots:
             self._link_slot(link, here, ids)
         self._link_twins(found.doubtful, here)
-        for doubtful in found.doubtful:
+        for doubtful in still_doubtful(found.doubtful, ids, self.known):
             each = here.get(doubtful.ref)  # type: ignore[call-overload]  # a ref that we gave
             if each is not None and self._joined(each) is None:
                 self._doubt(each, tuple(map(_ref_text, doubtful.candidates)), doubtful.reason)

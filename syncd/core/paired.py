@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from syncd.core.channel import Channel
 from syncd.core.marks import Unpaired, goes_by_its_uid, slot_of
+from syncd.core.match import SEVERAL, Doubtful
 from syncd.core.model import Appointment
 from syncd.core.state import (
     WHOLE,
@@ -88,6 +89,19 @@ def standing_for(
     for (channel, slot), settled in agreement.copies.items():
         if slot == WHOLE:
             yield channel, settled.copy.key, settled.copy.reads
+
+
+def still_doubtful(
+    found: Iterable[Doubtful], ids: Mapping[Hashable, AppointmentId], known: Known
+) -> Iterator[Doubtful]:
+    """Without the copies that are merely like appointments which have another one in their channel:
+    that is known, so nobody need be asked. ``ids``: whose copies the candidates are."""
+    for doubtful in found:
+        name = doubtful.ref[0] if isinstance(doubtful.ref, tuple) else None
+        own = [known.agreements.get(ids.get(each, "")) for each in doubtful.candidates]
+        has_one = all(each is not None and (name, WHOLE) in each.copies for each in own)
+        if doubtful.reason == SEVERAL or not has_one:
+            yield doubtful
 
 
 def is_doubled(each: Unpaired, id: AppointmentId, place: Place, known: Known) -> bool:

@@ -6,9 +6,12 @@ from dataclasses import replace
 
 import pytest
 
+from syncd.core.marks import Unpaired
 from syncd.core.model import Status
-from syncd.core.state import Copy, Operation
+from syncd.core.pair import pair
+from syncd.core.state import WHOLE, Copy, Operation, Present, Seen
 from tests.core.harness import World, settled_world, world
+from tests.core.lookup import known_of
 from tests.core.remote import Fault
 from tests.core.values import VISIT, at
 
@@ -306,3 +309,23 @@ def test_a_duplicate_outlives_its_original_whose_removal_nobody_has_heard_of(fau
     assert titles == ["Kopie"]
     statuses = {each.title: each.status for each in world.all_reads("crm")}
     assert statuses == {VISIT.title: Status.CANCELLED, "Kopie": Status.CONFIRMED}
+
+
+@pytest.mark.parametrize("beside", [True, False], ids=["beside it", "without it"])
+def test_a_duplicate_is_no_doubt_where_its_original_stands(beside: bool) -> None:
+    """Trace 31, on a first contact, as after an older state was put in place: the record is
+    called almost as the duplicate, its copy in that calendar was settled under another name."""
+    made = settled_world("crm", "cal", "cal2")
+    id, agreement = made.only, made.agreements[made.only]
+    copies = {place: each for place, each in agreement.copies.items() if place[0] != "cal2"}
+    named = replace(copies["crm", WHOLE].copy, reads=replace(VISIT, title="t1 Besuch Müller"))
+    copies["crm", WHOLE] = replace(copies["crm", WHOLE], copy=named)
+    if not beside:
+        del copies["cal", WHOLE]
+    made.agreements[id] = replace(agreement, copies=copies)
+    double = Copy("dup", "1", "", replace(VISIT, title="t2 Besuch Müller"), "dup@cal")
+    new = Unpaired("cal", double, Seen(Present(double), made.now))
+    known = replace(known_of(made), contacts=frozenset(made.policy.channels))
+    found = pair([new], known, made.policy, made.moment(), lambda: "new")
+    assert [doubt.reason for doubt in found.doubts] == ["similar title"] * (not beside)
+    assert list(found.births) == ["new"] * beside
