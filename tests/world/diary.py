@@ -15,10 +15,10 @@ from functools import wraps
 from typing import TypeVar, cast
 
 from syncd.core.model import Appointment, Status
-from syncd.core.paths import diff
+from syncd.core.paths import diff, field_of
 from syncd.core.state import AppointmentId, Key, Marker
 from tests.world.filed import value_in
-from tests.world.oracle import Oracle
+from tests.world.oracle import Edit, Oracle
 from tests.world.steps import Token
 
 WAITS = 2
@@ -193,8 +193,42 @@ class Diary(Oracle):
             since = max(twin.look for twin in waiting.values())
             doubtful = token in self.known_as or any(e.token == token for e in self.endings)
             self.partings.append(Parting(channel, token, since, len(self.calm), doubtful))
-        Oracle.ended(self, channel, token, key, shown)
+        away = self._handed_away(channel, token, shown)
+        if away is None:
+            Oracle.ended(self, channel, token, key, shown)
+        elif self._is_known(away):
+            self._take_along(channel, token)
+        else:
+            self._end(token, channel, key, contested=True)
         return moves
+
+    def _handed_away(self, channel: str, token: Token, shown: Appointment) -> Edit | None:
+        """By which edit the person whose calendar this is lost what she had, for good: her copy,
+        which reads as ``shown``, only waits to be withdrawn. Calendars do not show an owner."""
+        person = self.company.desk(channel).person
+        owners = [e for e in self.edits if e.token == token and field_of(e.path) == "owner"]
+        if not person or not owners or owners[-1].after == person:
+            return None
+        if any(guest.email == person for guest in shown.attendees):
+            return None
+        return next((e for e in reversed(owners) if e.before == person), None)
+
+    def _is_known(self, edit: Edit) -> bool:
+        """Whether syncd is certain to know of an edit, also by the state that it has now: an
+        absence of what belongs to somebody else is agreed then, and cancels nothing (trace 34)."""
+        older, used = self.forgotten
+        since = used if older <= edit.look < used else edit.look
+        seen = self._was_seen(edit.channel, range(since, len(self.calm)))
+        return seen and not self.company.holds
+
+    def _take_along(self, channel: str, token: Token) -> None:
+        """What a copy said that nobody had seen goes with it, though nothing ends."""
+        self.lost |= {
+            edit.number
+            for edit in self.edits
+            if (edit.token, edit.channel) == (token, channel)
+            and not self._was_seen(channel, range(edit.look, len(self.calm)))
+        }
 
     def _waits(self, channel: str, twin: Twin) -> bool:
         """Whether a duplicate need not be new yet."""

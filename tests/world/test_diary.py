@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import inspect
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
-from syncd.core.model import Appointment, Recurrence, Timed
+from syncd.core.model import Appointment, Attendee, Recurrence, Timed
 from tests.world.clock import START
 from tests.world.company import CRM, CUSTOMER
 from tests.world.diary import Diary
 from tests.world.oracle import Oracle
 from tests.world.people import act, keys_of
 from tests.world.play import Stage
-from tests.world.plays import two
+from tests.world.plays import ALICE, BOB, CHEN, company_of, two
 from tests.world.steps import Act
 from tests.world.verdict import judged
 
@@ -166,3 +167,49 @@ def test_of_two_cuts_in_two_calendars_nobody_knows_which_holds(other: str, whose
     oracle.split("cal1", "t2", (slots[0], "t21"), series, late)
     oracle.split(other, "t2", (slots[1], "t22"), late, soon)
     assert oracle.stands_for("t2", slots[1]) == whose
+
+
+@pytest.mark.parametrize(
+    ("hands", "look", "guest", "endings"),
+    [
+        ([(ALICE, BOB)], CALM, False, []),
+        ([(ALICE, BOB), (BOB, CHEN)], CALM, False, []),
+        ([(ALICE, BOB)], STORMY, False, [True]),
+        ([(BOB, ALICE)], CALM, False, [False]),
+        ([(ALICE, BOB), (BOB, ALICE)], CALM, False, [False]),
+        ([(BOB, CHEN)], CALM, False, [False]),
+        ([(ALICE, BOB)], CALM, True, [False]),
+    ],
+    ids=[
+        *("handed away", "and on", "nobody may know of it", "handed to her", "handed back"),
+        *("between two others", "she is still a guest"),
+    ],
+)
+def test_a_copy_that_waits_to_be_withdrawn_ends_nothing_when_its_person_deletes_it(
+    hands: list[tuple[str, str]], look: bool, guest: bool, endings: list[bool]
+) -> None:
+    """Her calendar is left alone for a while, so her copy is still there (trace 34)."""
+    diary = Diary(company_of(0, (0, ALICE), (1, BOB)))
+    diary.born("t1", CRM, "visit")
+    start = START.replace(tzinfo=None)
+    guests = (Attendee(ALICE, ""),) if guest else ()
+    visit = Appointment(Timed(start, start, "UTC"), title="t1", attendees=guests)
+    for before, after in hands:
+        mine, theirs = (replace(visit, owner=owner) for owner in (before, after))
+        diary.edited(CRM, "t1", "", mine, theirs)
+    for _ in range(3):
+        diary.looked(calm=look, listed=[CRM, "cal2"])
+    diary.deleted("cal1", "t1", ("k1", None), visit, {})
+    assert [ending.contested for ending in diary.endings] == endings
+
+
+def test_a_hand_over_that_only_a_newer_state_knows_may_be_unknown() -> None:
+    diary = Diary(company_of(0, (0, ALICE), (1, BOB)))
+    diary.born("t1", CRM, "visit")
+    start = START.replace(tzinfo=None)
+    visit = Appointment(Timed(start, start, "UTC"), title="t1", owner=ALICE)
+    diary.edited(CRM, "t1", "", visit, replace(visit, owner=BOB))
+    diary.looked(calm=CALM, listed=[CRM])
+    diary.restored(0, {}, [])
+    diary.deleted("cal1", "t1", ("k1", None), replace(visit, owner=""), {})
+    assert [ending.contested for ending in diary.endings] == [True]
