@@ -8,7 +8,7 @@ what it says are edits of its original. In bad weather nobody can tell how long 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from functools import wraps
@@ -16,7 +16,7 @@ from typing import TypeVar, cast
 
 from syncd.core.model import Appointment, Status
 from syncd.core.paths import diff, field_of
-from syncd.core.state import AppointmentId, Key, Marker
+from syncd.core.state import AppointmentId, Key, Marker, Slot
 from tests.world.filed import value_in
 from tests.world.oracle import Edit, Oracle
 from tests.world.steps import Token
@@ -64,13 +64,15 @@ def _told(tell: _Telling) -> _Telling:
 class Diary(Oracle):
     """A reading by which every duplicate is new, and with it the ``others``.
 
-    ``names``: what was a duplicate by its name, and is its original moved.
+    ``names``: what was a duplicate by its name, and is its original moved. ``strays``: what
+    a backup does not know that went where it was made, with all that was shown when it was used.
     """
 
     others: list[Diary] = field(default_factory=list)
     names: dict[Token, Token] = field(default_factory=dict)
     twins: dict[tuple[str, Key], Twin] = field(default_factory=dict)
     partings: list[Parting] = field(default_factory=list)
+    strays: dict[Token, frozenset[tuple[str, Key]]] = field(default_factory=dict)
 
     born = _told(Oracle.born)
     edited = _told(Oracle.edited)
@@ -86,7 +88,6 @@ class Diary(Oracle):
     remade = _told(Oracle.remade)
     looking = _told(Oracle.looking)
     looked = _told(Oracle.looked)
-    restored = _told(Oracle.restored)
     recorded = _told(Oracle.recorded)
 
     def readings(self) -> list[Diary]:
@@ -114,6 +115,33 @@ class Diary(Oracle):
         for each in self.readings():
             if (channel, old) in each.twins:
                 each.twins[(channel, new)] = each.twins.pop((channel, old))
+
+    def restored(
+        self,
+        looks: int,
+        known: Mapping[tuple[str, Key], Appointment | None],
+        shown: Iterable[tuple[str, Key]],
+        told: Iterable[tuple[str, Slot, Appointment]] = (),
+    ) -> None:
+        """A backup is used, and perhaps nobody can tell any more where something was made."""
+        shown, told = frozenset(shown), tuple(told)
+        names = {held.title.partition(" ")[0] for held in known.values() if held is not None}
+        for each in self.readings():
+            Oracle.restored(each, looks, known, shown, told)
+            for ending in each.endings:
+                place, birth = (ending.channel, ending.key), each.births.get(ending.token)
+                made_there = birth is not None and birth.channel == ending.channel
+                unknown = place not in {*known, *shown} and not names & each._names_of(ending.token)
+                if made_there and unknown:
+                    each.strays.setdefault(ending.token, shown)
+
+    def is_stray(self, token: Token, records: Iterable[tuple[str, Key]]) -> bool:
+        """Whether nobody can tell where an appointment was made, nor whose it is: the copy there
+        went, no state knew of it, and all of its ``records`` in the CRM were made after that."""
+        return token in self.strays and not self.strays[token] & set(records)
+
+    def _names_of(self, token: Token) -> set[Token]:
+        return {token, *(name for name, own in self.names.items() if own == token)}
 
     def deleted(
         self,
@@ -149,6 +177,7 @@ class Diary(Oracle):
         for each in self.readings():
             for parting in each.partings:
                 parting.doubtful |= parting.token == each.names.get(token, token)
+            each.strays.pop(each.names.get(token, token), None)
             Oracle.put_back(each, each.names.get(token, token))
 
     def stands_for(self, token: Token, slot: str) -> Token:

@@ -213,3 +213,34 @@ def test_a_hand_over_that_only_a_newer_state_knows_may_be_unknown() -> None:
     diary.restored(0, {}, [])
     diary.deleted("cal1", "t1", ("k1", None), replace(visit, owner=""), {})
     assert [ending.contested for ending in diary.endings] == [True]
+
+
+@pytest.mark.parametrize(
+    ("known", "record", "missed"),
+    [
+        (False, "later", False),
+        (True, "later", True),
+        (False, "before", True),
+    ],
+    ids=["nobody can tell", "the backup knows it", "the CRM had it"],
+)
+def test_what_was_made_where_nobody_can_tell_any_more_need_not_be_there(
+    known: bool, record: str, missed: bool
+) -> None:
+    """Its copy in another calendar knows no owner; the CRM was locked until an old backup came."""
+    stage = Stage(company_of(0, (0, ALICE), (1, "")), 0)
+    start = START.replace(tzinfo=None)
+    visit = Appointment(Timed(start, start.replace(hour=start.hour + 1), "UTC"), title="t1")
+    crm, cal2 = stage.systems[CRM], stage.systems["cal2"]
+    diary = stage.oracle
+    diary.born("t1", "cal1", "visit")
+    cal2.person_create(visit)
+    early = [] if record == "later" else [crm.person_create(visit)]
+    diary.deleted("cal1", "t1", ("k1", None), visit, {})
+    backup: dict[tuple[str, str], Appointment | None] = {("cal1", "k1"): visit} if known else {}
+    diary.restored(0, backup, [("cal2", *cal2.items), *((CRM, key) for key in early)])
+    if not early:
+        crm.person_create(visit)
+    diary.endings[0].contested = True
+    missing = "4: t1 lives and is not in cal1"
+    assert (missing in judged(diary, stage.systems)) == missed

@@ -36,7 +36,7 @@ class Shown:
 class Verdict:
     """Looks at the remotes of ``oracle``'s company as they are now."""
 
-    def __init__(self, oracle: Oracle, systems: Mapping[str, Remote]) -> None:
+    def __init__(self, oracle: Diary, systems: Mapping[str, Remote]) -> None:
         self._oracle = oracle
         self._systems = systems
         self._shown = {name: _shown(system, oracle) for name, system in systems.items()}
@@ -124,7 +124,8 @@ class Verdict:
         desks = self._oracle.company.desks
         required = {d.name for d in desks if not d.person or d.person in taking_part}
         handed = any(e.token == token and e.path[-1] == "owner" for e in self._oracle.edits)
-        if not handed:
+        records = {(CRM, item.key) for item in self._items(CRM, token)}
+        if not handed and not self._oracle.is_stray(token, records):
             required.add(birth.channel)
         empty = self._emptied(token)
         if empty is not None:
