@@ -3,74 +3,89 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 from uuid import uuid4
+
+import pytest
 
 from tests.daemon.conftest import daemon, wait_for
 from tests.office import Desk, Office
 from tests.servers import Server
-from tests.wire.proxy import Fault, door
+from tests.wire.proxy import Fault, Proxy, door
 
 
-def test_the_others_go_on_while_a_server_hangs(tmp_path: Path, radicale_server: Server) -> None:
+class Pair:
+    """Alice's calendar, and Bob's behind a door at which requests can be made to hang."""
+
+    def __init__(self, folder: Path, server: Server, proxy: Proxy) -> None:
+        alice, bob = (server.calendar(f"{name}-{uuid4().hex[:8]}") for name in ("alice", "bob"))
+        self.alice, self.bob = Desk("alice", server, alice), Desk("bob", server, bob)
+        self.bob.door = proxy.url
+        self.office = Office(folder, [self.alice, self.bob])
+        self.release, self.asked, self._proxy = threading.Event(), list[int](), proxy
+
+    def hang(self) -> None:
+        """From now on no look at Bob's calendar is answered."""
+        self._proxy.fail(Fault("REPORT", then=self._wait, times=1000))
+
+    def mend(self) -> None:
+        """All is answered again, also what hangs."""
+        self._proxy.mend()
+        self.release.set()
+
+    def has(self, number: int) -> bool:
+        """Whether so many events are in either calendar."""
+        return len(self.bob.items()) == len(self.alice.items()) == number
+
+    def _wait(self) -> None:
+        self.asked.append(1)
+        self.release.wait(240)
+
+
+@pytest.fixture
+def pair(tmp_path: Path, radicale_server: Server) -> Iterator[Pair]:
+    """Both calendars, and a CRM."""
+    with door(radicale_server.url) as proxy:
+        made = Pair(tmp_path, radicale_server, proxy)
+        yield made
+        made.mend()
+
+
+def test_the_others_go_on_while_a_server_hangs(pair: Pair) -> None:
     """Invariant 9: an edit arrives in the other calendar while the first request that hangs is
     still waited for; what the one missed reaches it later, once."""
-    release, asked = threading.Event(), list[int]()
-
-    def hang() -> None:
-        asked.append(1)
-        release.wait(240)
-
-    names = [f"{name}-{uuid4().hex[:8]}" for name in ("alice", "bob")]
-    urls = [radicale_server.calendar(name) for name in names]
-    with door(radicale_server.url) as proxy:
-        alice = Desk("alice", radicale_server, urls[0])
-        bob = Desk("bob", radicale_server, urls[1], door=proxy.url)
-        office = Office(tmp_path, [alice, bob])
-        office.visits(3)
-        with daemon(office) as running:
-            assert wait_for(lambda: len(bob.items()) == len(alice.items()) == 3)
-            proxy.fail(Fault("REPORT", then=hang, times=1000))
-            assert wait_for(lambda: asked)
-            office.change(office.rows()[0]["id"], subject="改期：王总")
-            office.visits(1, subject="新客户", place="会议室")
-            assert wait_for(lambda: {"改期：王总", "新客户"} <= set(alice.titles()))
-            assert len(asked) == 1, "it was waited for, and asked again"
-            assert "改期：王总" not in bob.titles()
-            proxy.mend()
-            release.set()
-            assert wait_for(lambda: bob.titles() == alice.titles())
-            code, _ = running.end()
-        assert code == 0
-        assert len(bob.items()) == len(office.rows()) == 4
+    office, alice, bob = pair.office, pair.alice, pair.bob
+    office.visits(3)
+    with daemon(office) as running:
+        assert wait_for(lambda: pair.has(3))
+        pair.hang()
+        assert wait_for(lambda: pair.asked)
+        office.change(office.rows()[0]["id"], subject="改期：王总")
+        office.visits(1, subject="新客户", place="会议室")
+        assert wait_for(lambda: {"改期：王总", "新客户"} <= set(alice.titles()))
+        assert len(pair.asked) == 1, "it was waited for, and asked again"
+        assert "改期：王总" not in bob.titles()
+        pair.mend()
+        assert wait_for(lambda: bob.titles() == alice.titles())
+        code, _ = running.end()
+    assert code == 0
+    assert len(bob.items()) == len(office.rows()) == 4
 
 
-def test_it_ends_while_a_look_hangs_beside_it(tmp_path: Path, radicale_server: Server) -> None:
+def test_it_ends_while_a_look_hangs_beside_it(pair: Pair) -> None:
     """Invariant 10: SIGTERM, while the cycles go on without the channel."""
-    release, asked = threading.Event(), list[int]()
-
-    def hang() -> None:
-        asked.append(1)
-        release.wait(240)
-
-    names = [f"{name}-{uuid4().hex[:8]}" for name in ("alice", "bob")]
-    urls = [radicale_server.calendar(name) for name in names]
-    with door(radicale_server.url) as proxy:
-        alice = Desk("alice", radicale_server, urls[0])
-        bob = Desk("bob", radicale_server, urls[1], door=proxy.url)
-        office = Office(tmp_path, [alice, bob])
-        office.visits(2)
-        with daemon(office) as running:
-            assert wait_for(lambda: len(bob.items()) == len(alice.items()) == 2)
-            proxy.fail(Fault("REPORT", then=hang, times=1000))
-            assert wait_for(lambda: asked)
-            office.visits(1, subject="新客户")
-            assert wait_for(lambda: "新客户" in alice.titles())
-            code, took = running.end()
-        release.set()
+    office = pair.office
+    office.visits(2)
+    with daemon(office) as running:
+        assert wait_for(lambda: pair.has(2))
+        pair.hang()
+        assert wait_for(lambda: pair.asked)
+        office.visits(1, subject="新客户")
+        assert wait_for(lambda: "新客户" in pair.alice.titles())
+        code, took = running.end()
     assert code == 0
     assert took < 10
-    bob.door = ""
-    office.configure()
+    pair.mend()
     assert office.sync()["state"] == "converged"
-    assert bob.titles() == alice.titles()
+    assert pair.bob.titles() == pair.alice.titles()
