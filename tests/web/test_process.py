@@ -115,7 +115,7 @@ def test_numbers_of_the_store_and_the_loop(office: Office) -> None:
         assert page.value("syncd_copies", bridge="sales", channel=channel) == 4
         looked = page.value("syncd_last_look_timestamp_seconds", bridge="sales", channel=channel)
         ended = page.value("syncd_last_cycle_timestamp_seconds", bridge="sales")
-        assert 0 <= ended - looked < 120
+        assert abs(ended - looked) < 120  # the page may show a look of which the cycle goes on
     created = {"bridge": "sales", "channel": "alice", "operation": "create"}
     assert page.value("syncd_writes_total", **created) == 4
     assert page.value("syncd_appointments", bridge="sales") == 4
