@@ -202,6 +202,8 @@ def _known(
     ids = marked | {id for found in by_uid.values() for id in found}
     series = {} if contacts else _series(store, bridge, unpaired)
     ids |= {id for shown in series.values() for id, _ in shown}
+    passed = _passed(store, bridge, unpaired)
+    ids |= {id for id, _ in passed.values()}
     unborn = _unborn(store, bridge)
     for id, agreement in unborn.items():
         by_uid |= {uid: by_uid.get(uid, frozenset()) | {id} for uid in agreement.uids}
@@ -225,7 +227,9 @@ def _known(
     begun = {(id, name) for id, names in store.places_begun(marked).items() for name in names}
     removing = store.removing(marked)
     met = frozenset(contacts)
-    return Known(agreements, by_uid, {}, present, stones, met, creating, begun, removing, series)
+    return Known(
+        agreements, by_uid, {}, present, stones, met, creating, begun, removing, series, passed
+    )
 
 
 def _series(
@@ -238,6 +242,16 @@ def _series(
         if each.copy.reads.recurrence is not None and each.copy.marker is None
     }
     return {name: store.series_shown(f"{bridge}/{name}") for name in sorted(names)}
+
+
+def _passed(
+    store: Store, bridge: str, unpaired: Collection[Unpaired]
+) -> dict[tuple[str, AppointmentId, str], tuple[AppointmentId, str]]:
+    """What rows stand for whose markers new ones bear, where that is another series by now."""
+    marks = {each.copy.marker for each in unpaired} - {None}
+    rows = {mark.appointment for mark in marks if mark is not None and mark.slot != WHOLE}
+    found = store.passed_on(bridge, rows) if rows else {}
+    return {(name.split("/", 1)[1], id, slot): to for (name, id, slot), to in found.items()}
 
 
 def _unborn(store: Store, bridge: str) -> dict[AppointmentId, Agreement]:

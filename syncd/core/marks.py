@@ -42,12 +42,12 @@ class Unpaired:
     same_look: bool = False
 
 
-def true_marks(
+def truly_marked(
     items: Sequence[Unpaired],
     by_uid: Mapping[str, AbstractSet[AppointmentId]],
     known: Container[AppointmentId],
-) -> dict[int, Marker]:
-    """The markers that copies should carry, by their index, where it is another than they do.
+) -> list[Unpaired]:
+    """The copies with the markers that they should carry.
 
     ``by_uid``: the appointments known by a UID; for those the UID decides without this.
     ``known``: appointments that have copies besides ``items``, under other UIDs.
@@ -65,11 +65,16 @@ def true_marks(
         for uid, ids in rivals.items()
         if len(ids) > 1 and (owner := _owner(uid, ids, both, whole)) is not None
     }
-    return {
-        index: replace(mark, appointment=owners[uid], slot=WHOLE)
-        for index, (uid, mark) in enumerate(named)
-        if mark is not None and uid in owners and mark.appointment != owners[uid]
-    }
+    found = list(items)
+    for index, (uid, mark) in enumerate(named):
+        if mark is not None and uid in owners and mark.appointment != owners[uid]:
+            found[index] = marked_as(items[index], replace(mark, appointment=owners[uid]), WHOLE)
+    return found
+
+
+def marked_as(each: Unpaired, marker: Marker, slot: Slot) -> Unpaired:
+    """The copy as if it bore ``marker``, for ``slot``."""
+    return replace(each, copy=replace(each.copy, marker=replace(marker, slot=slot)))
 
 
 def _owner(

@@ -14,6 +14,7 @@ from syncd.core.belong import Moment, admits, in_window
 from syncd.core.beside import is_left
 from syncd.core.channel import Policy
 from syncd.core.continuing import waits_for_cut
+from syncd.core.heirs import inherited
 from syncd.core.invitation import Turn, turn_of
 from syncd.core.lost import contested, rebuilt, reunited, twins
 from syncd.core.marks import (
@@ -26,7 +27,7 @@ from syncd.core.marks import (
     series_born_without,
     series_of,
     slot_of,
-    true_marks,
+    truly_marked,
 )
 from syncd.core.match import Candidate, Doubtful, SlotLink, match
 from syncd.core.model import Appointment
@@ -82,10 +83,9 @@ class _Pairing:
     def _sorted_out(self, unpaired: Sequence[Unpaired]) -> list[Unpaired]:
         """With the markers that are truly theirs, those whose UIDs confirm them first, invitations
         after what they may replace."""
-        found = [each for each in unpaired if each.channel in self.policy.channels]
-        known = self.known
-        for index, marker in true_marks(found, known.by_uid, known.agreements).items():
-            found[index] = replace(found[index], copy=replace(found[index].copy, marker=marker))
+        found, known = [e for e in unpaired if e.channel in self.policy.channels], self.known
+        found = truly_marked(found, known.by_uid, known.agreements)
+        found = inherited(found, known, self.policy, self.new_id)
         return ranked(found, known.by_uid, known.agreements)
 
     def _by_identity(self, each: Unpaired) -> bool:

@@ -34,6 +34,8 @@ class Known:
     to make a copy and nobody knows yet whether it is there. ``begun``: where a write has no
     confirmation yet; ``removing``: where that is the removal of a copy. ``series``: by channel,
     those that are shown where new ones are unpaired; their agreements may be looked up, too.
+    ``passed``: by channel and marker, what a row that bears it stands for since its series was
+    split.
     """
 
     agreements: Mapping[AppointmentId, Agreement] = field(default_factory=dict)
@@ -48,6 +50,9 @@ class Known:
     begun: Collection[tuple[AppointmentId, ChannelName]] = frozenset()
     removing: Collection[tuple[AppointmentId, Place]] = frozenset()
     series: Mapping[ChannelName, Sequence[tuple[AppointmentId, Copy]]] = field(default_factory=dict)
+    passed: Mapping[tuple[ChannelName, AppointmentId, Slot], tuple[AppointmentId, Slot]] = field(
+        default_factory=dict
+    )
 
 
 @dataclass(frozen=True, slots=True)

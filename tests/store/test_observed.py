@@ -339,3 +339,17 @@ def test_times_before_1970_and_far_away(store: Store) -> None:
     state = store.channel_state(CAL)
     assert state is not None
     assert (state.looked, state.window_end) == (early, late)
+
+
+def test_occurrences_that_were_passed_on_to_another_series(store: Store) -> None:
+    """By the mark that they bear; gone ones, too. What was duplicated as a whole is none."""
+    marks = [Marker("abc", "a1", slot) for slot in ("20260301", "20260302", "20260303")]
+    copies = [copy(f"k{n}", marker=mark) for n, mark in enumerate(marks)]
+    look(store, CRM, NOW, *copies)
+    joined = [("k0", "a1", marks[0].slot), ("k1", "a9", "20260402"), ("k2", "a8", "")]
+    store.assign((CRM, *each) for each in joined)
+    passed = {(CRM, "a1", "20260302"): ("a9", "20260402")}
+    assert store.passed_on("sales", {"a1"}) == passed
+    look(store, CRM, after(1), copies[0], copies[2])
+    assert store.passed_on("sales", {"a1", "a9"}) == passed
+    assert store.passed_on("sales", {"a9"}) == store.passed_on("other", {"a1"}) == {}

@@ -148,9 +148,9 @@ def test_trace_38_a_split_that_a_stale_write_comes_upon(weekly: World) -> None:
     assert weekly.counts() == {"crm": 6, "cal": 2, "cal2": 2}
 
 
-def split_at_the_fourth(weekly: World) -> None:
-    """This and all following a day later, as clients do it: the series is cut and a new one
-    begins."""
+def split_at_the_fourth(weekly: World, days: int = 1) -> None:
+    """This and all following so many days later, as clients do it: the series is cut and a new
+    one begins."""
     cut = local(3) - timedelta(seconds=1)
 
     def shorten(events: list[Event]) -> None:
@@ -163,8 +163,8 @@ def split_at_the_fourth(weekly: World) -> None:
         "cal",
         "folge.ics",
         uid="folge@phone",
-        dtstart=local(3, days=1),
-        dtend=local(3, 10, days=1),
+        dtstart=local(3, days=days),
+        dtend=local(3, 10, days=days),
         rrule={"FREQ": "WEEKLY", "COUNT": 3},
     )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.world.company import Company
-from tests.world.plays import two
+from tests.world.plays import ALICE, company_of, two
 from tests.world.steps import Act, Cycle, Step
 
 SERIES: dict[str, tuple[Company, list[Step]]] = {
@@ -12,6 +12,13 @@ SERIES: dict[str, tuple[Company, list[Step]]] = {
         [
             *(Act("series", "cal1", "t1", 1), Cycle(), Act("retitle occurrence", "crm", "t1", 2)),
             *(Cycle(), Act("drop occurrence", "cal1", "t1", 2), Act("retitle", "crm", "t1", 3)),
+        ],
+    ),
+    "a row is edited and comes under another key after its series was split": (
+        company_of(2, (1, ALICE), (5, "")),
+        [
+            *(Act("series", "cal1", "t3", 3, ALICE), Cycle(), Act("split", "cal1", "t3", 6, "t6")),
+            *(Cycle(), Act("retitle", "crm", "t6", 10), Act("move key", "crm", "t6", 19)),
         ],
     ),
 }
