@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import math
 import threading
 import time
@@ -18,6 +17,7 @@ from threading import Event
 from typing import Any, Generic, Protocol, TypeAlias, TypeVar, cast
 
 from syncd.errors import ConfigError, ConnectorError, Unauthorized, Unavailable
+from syncd.heap import share_one_heap
 
 T = TypeVar("T")
 
@@ -27,17 +27,17 @@ WORKERS = 32
 GRACE = 3.0
 """Seconds that jobs under way get once all is to stop."""
 
+BATCH = 32
+"""So many results are given together at most."""
+
+LINGER = 0.05
+"""Seconds that results wait for others to be given together with."""
+
 LOOK_EVERY = 0.5
 """Seconds after which a pool that waits for results looks whether it is to stop."""
 
 THREADS = "syncd-"
 """What the names of the pool's threads begin with."""
-
-_M_ARENA_MAX, _M_MMAP_THRESHOLD = -8, -3
-"""From glibc's ``malloc.h``."""
-
-_LARGE = 131_072
-"""Bytes from which a block is mapped on its own: glibc's default, which it would raise."""
 
 
 class Stopped(Unavailable):
@@ -68,6 +68,11 @@ class Pool(Protocol):
         """Run all jobs and give each one's index and result as soon as it ends."""
         ...
 
+    def batches(self, jobs: Sequence[Job[T]]) -> Iterator[list[tuple[int, T | ConnectorError]]]:
+        """As ``stream``, with what ends within a moment together: who stores what comes need not do
+        so one by one."""
+        ...
+
     def race(
         self, jobs: Sequence[Job[T]], patience: float
     ) -> Iterator[tuple[int, T | ConnectorError | Begun[T]]]:
@@ -96,6 +101,10 @@ class SerialPool:
         for index, job in enumerate(jobs):
             attempt: Callable[[], T | ConnectorError] = partial(_attempt, job)
             yield index, attempt()
+
+    def batches(self, jobs: Sequence[Job[T]]) -> Iterator[list[tuple[int, T | ConnectorError]]]:
+        """Run all jobs in order, each by itself."""
+        return ([ended] for ended in self.stream(jobs))
 
     def race(
         self, jobs: Sequence[Job[T]], patience: float
@@ -196,7 +205,7 @@ class ThreadPool:
         beat: Callable[[], None] = lambda: None,
         requests: Callable[[], int] = lambda: 0,
     ) -> None:
-        _share_one_heap()
+        share_one_heap()
         self._limits, self._default, self._workers = limits, default, workers
         self._stop = stop or Event()
         self._beat, self._requests = beat, requests
@@ -222,54 +231,63 @@ class ThreadPool:
             yield index, result
             del result
 
+    def batches(self, jobs: Sequence[Job[T]]) -> Iterator[list[tuple[int, T | ConnectorError]]]:
+        """Run all jobs, those of different systems side by side; at most :data:`BATCH` at once,
+        of which none waited longer than :data:`LINGER`."""
+        for found in self._race(jobs, math.inf, LINGER):
+            yield [(index, each) for index, each in found if not isinstance(each, Begun)]
+
     def race(
         self, jobs: Sequence[Job[T]], patience: float
     ) -> Iterator[tuple[int, T | ConnectorError | Begun[T]]]:
         """As ``stream``; what happens is also that a request is sent."""
+        for found in self._race(jobs, patience):
+            while found:  # taken out: what was used does not stay until the last one is
+                yield found.pop(0)
+
+    def _race(
+        self, jobs: Sequence[Job[T]], patience: float, linger: float = 0.0
+    ) -> Iterator[list[tuple[int, T | ConnectorError | Begun[T]]]]:
         ended: SimpleQueue[_Ended[T]] = SimpleQueue()
         items = {index: _Item(index, job, ended) for index, job in enumerate(jobs)}
         self._line_up(items.values())
         sent, moved = self._requests(), time.monotonic()
         try:
             while items:
-                try:
-                    item, result = ended.get(timeout=min(LOOK_EVERY, patience))
-                except Empty:
-                    if self._is_over():
-                        break
-                    sent, before = self._requests(), sent
-                    if sent != before:
-                        self._beat()
-                        moved = time.monotonic()
-                    elif time.monotonic() - moved >= patience and ended.empty():
-                        yield from self._handed_over(items, ended)
-                    continue
-                moved = time.monotonic()
-                self._beat()
-                # Taken out, so that a result that was used does not stay until the last one is.
-                del items[item.index]
-                yield item.index, _told(result)
-                del result
+                if found := _come(ended, min(LOOK_EVERY, patience), linger, len(items)):
+                    moved = time.monotonic()
+                    self._beat()
+                    for item, _ in found:
+                        del items[item.index]
+                    yield [(item.index, _told(result)) for item, result in found]
+                    del found
+                elif self._is_over():
+                    break
+                elif (now := self._requests()) != sent:
+                    self._beat()
+                    sent, moved = now, time.monotonic()
+                elif time.monotonic() - moved >= patience and ended.empty():
+                    yield self._handed_over(items, ended)
         finally:
             for item in items.values():
                 item.dropped = True
-        for index, item in items.items():
-            yield index, Stopped(maybe_applied=item.began)
+        if items:
+            yield [(index, Stopped(maybe_applied=item.began)) for index, item in items.items()]
 
     def _handed_over(
         self, items: dict[int, _Item[T]], ended: SimpleQueue[_Ended[T]]
-    ) -> Iterator[tuple[int, Begun[T]]]:
+    ) -> list[tuple[int, T | ConnectorError | Begun[T]]]:
         """What is under way or waits, each with a queue of its own; what ended meanwhile stays."""
-        left: list[tuple[int, Begun[T]]] = []
+        left: list[tuple[int, T | ConnectorError | Begun[T]]] = []
         with self._lock:  # under which it ends: see `_work`
             if not ended.empty():
-                return
+                return left
             for index, item in items.items():
                 item.ended = SimpleQueue()
                 self._alone.add(item)
                 left.append((index, Begun(item.ended)))
         items.clear()
-        yield from left
+        return left
 
     def begin(self, job: Job[T]) -> Begun[T]:
         """Run a job as soon as its system has a thread for it."""
@@ -351,18 +369,18 @@ class ThreadPool:
             return None
 
 
-def _share_one_heap() -> None:
-    """Let all threads allocate from one heap (glibc; elsewhere this does nothing).
-
-    Else each has its own, and what one read and another has stored and freed stays unused in
-    the first one's: a third more memory in a first synchronisation (``bench/README.md``). Large
-    blocks (the answers of servers) stay out of it: once freed they would leave holes.
-    https://www.gnu.org/software/libc/manual/html_node/Malloc-Tunable-Parameters.html
-    """
-    with suppress(OSError, AttributeError):
-        tune = ctypes.CDLL(None).mallopt
-        tune(_M_ARENA_MAX, 1)
-        tune(_M_MMAP_THRESHOLD, _LARGE)
+def _come(
+    ended: SimpleQueue[_Ended[T]], patience: float, linger: float, most: int
+) -> list[tuple[_Item[T], T | ConnectorError | _Bug]]:
+    """What has ended: the first one is waited for ``patience`` seconds, others, while there may be
+    ``most``, for ``linger`` seconds more."""
+    found: list[tuple[_Item[T], T | ConnectorError | _Bug]] = []
+    with suppress(Empty):
+        found.append(ended.get(timeout=patience))
+        until = time.monotonic() + linger
+        while len(found) < min(most, BATCH):
+            found.append(ended.get(timeout=max(0.0, until - time.monotonic())))
+    return found
 
 
 def _told(result: T | ConnectorError | _Bug) -> T | ConnectorError:

@@ -178,6 +178,8 @@ class Intents:
         Returns how many of them were still open.
         """
         copies = dict(results)
+        if not copies:
+            return 0
         with self._database.write() as connection:
             rows = [
                 row

@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from syncd.errors import Unavailable
-from syncd.pool import GRACE, Begun, Job, Stopped, ThreadPool
+from syncd.pool import BATCH, GRACE, Begun, Job, Stopped, ThreadPool
 
 
 @contextmanager
@@ -69,6 +69,29 @@ def test_it_is_bounded_and_loses_nothing(
     assert crowd.most["all"] <= workers
     for system in set(systems):
         assert crowd.most[system] <= max(1, min(limits.get(system, 4), workers // 2))
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.lists(st.floats(0, 0.1), max_size=40))
+def test_nothing_is_lost_in_batches(spans: list[float]) -> None:
+    """Each result once, whatever ends together; never an empty batch, never one without bound."""
+    with pool({}, 6) as made:
+        jobs = [Job("a", partial(time.sleep, span / 10)) for span in spans]
+        found = [[index for index, _ in batch] for batch in made.batches(jobs)]
+    assert sorted(index for batch in found for index in batch) == list(range(len(spans)))
+    assert all(0 < len(batch) <= BATCH for batch in found)
+
+
+def test_what_ends_together_comes_together() -> None:
+    """And once all is to stop, so does what was not begun."""
+    stop, doors = Event(), threading.Barrier(4)
+    with pool({"a": 4}, 8, stop) as made:
+        (four,) = made.batches([Job("a", doors.wait) for _ in range(4)])
+        assert {index for index, _ in four} == {0, 1, 2, 3}
+        stop.set()
+        ended = [each for batch in made.batches([Job("a", int)] * 9) for each in batch]
+    assert sorted(index for index, _ in ended) == list(range(9))
+    assert all(isinstance(result, Stopped) for _, result in ended)
 
 
 def test_who_has_one_job_does_not_wait_for_the_thousand_of_another() -> None:
