@@ -27,7 +27,7 @@ from syncd.core.alike import (
 from syncd.core.model import AllDay, RecurrenceId
 from syncd.core.recurrence import BadRecurrence, occurrences, span_utc
 
-__all__ = ["SEVERAL", "Candidate", "Doubtful", "Matching", "SlotLink", "match"]
+__all__ = ["SEVERAL", "Candidate", "Doubtful", "Matching", "SlotLink", "match", "ref_text"]
 
 SEVERAL = "several"
 """Why a copy waits that is equal to more than one."""
@@ -275,3 +275,8 @@ def _nearly(
         if found[reason]:
             return found[reason], reason
     return set(), ""
+
+
+def ref_text(ref: object) -> str:
+    """How a copy is named in a doubt: ``channel:key``."""
+    return ":".join(str(part) for part in ref) if isinstance(ref, tuple) else str(ref)

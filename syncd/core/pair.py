@@ -29,7 +29,7 @@ from syncd.core.marks import (
     slot_of,
     truly_marked,
 )
-from syncd.core.match import Candidate, Doubtful, SlotLink, match
+from syncd.core.match import Candidate, Doubtful, SlotLink, match, ref_text
 from syncd.core.model import Appointment
 from syncd.core.paired import Doubt, Known, Pairing, is_doubled, standing_for, still_doubtful
 from syncd.core.state import WHOLE, AppointmentId, ChannelName, Copy, Key, Place, Slot
@@ -84,8 +84,8 @@ class _Pairing:
         """With the markers that are truly theirs, those whose UIDs confirm them first, invitations
         after what they may replace."""
         found, known = [e for e in unpaired if e.channel in self.policy.channels], self.known
-        found = truly_marked(found, known.by_uid, known.agreements)
-        found = inherited(found, known, self.policy, self.new_id)
+        marked = truly_marked(found, known.by_uid, known.agreements)
+        found = inherited(marked, known, self.policy, self.new_id)
         return ranked(found, known.by_uid, known.agreements)
 
     def _by_identity(self, each: Unpaired) -> bool:
@@ -252,19 +252,20 @@ class _Pairing:
         if len({each.channel for each in unpaired} | {each.channel for each, _ in known}) < 2:
             return self._without_waiting(unpaired)  # copies of one channel are never the same
         here = {_ref(each): each for each in unpaired if in_window(each.copy.reads, self.moment)}
-        candidates = [self._candidate(*_ref(each), each.copy.reads) for each in here.values()]
+        candidates = [self._candidate(*ref, each.copy.reads) for ref, each in here.items()]
         found = match([*candidates, *(each for each, _ in known)], contacts=contacts)
         ids = {each.ref: id for each, id in known}
-        for group in found.groups:
-            if not self.orphans.issuperset(group):  # rows that wait, alike in several channels
-                self._link(group, here, ids)
+        # But for rows that wait, alike in several channels.
+        for group in (each for each in found.groups if not self.orphans.issuperset(each)):
+            self._link(group, here, ids)
         for link in found.slots:
             self._link_slot(link, here, ids)
         self._link_twins(found.doubtful, here)
-        for doubtful in still_doubtful(found.doubtful, ids, self.known):
+        fresh = self.taken.keys() - self.known.present.keys()
+        for doubtful in still_doubtful(found.doubtful, ids, self.known, fresh):
             each = here.get(doubtful.ref)  # type: ignore[call-overload]  # a ref that we gave
             if each is not None and self._joined(each) is None:
-                self._doubt(each, tuple(map(_ref_text, doubtful.candidates)), doubtful.reason)
+                self._doubt(each, tuple(map(ref_text, doubtful.candidates)), doubtful.reason)
         self._withhold(found.doubtful)
         return self._without_waiting(unpaired)
 
@@ -338,7 +339,7 @@ class _Pairing:
             rivals = {ref for ref in rivals if (id, (ref[0], WHOLE)) not in self.taken}
             if not rivals:
                 continue
-            named = tuple(sorted(map(_ref_text, rivals)))
+            named = tuple(sorted(map(ref_text, rivals)))
             for ref in [ref for ref, (other, _) in self.found.joined.items() if other == id]:
                 _, slot = self.found.joined.pop(ref)
                 self.taken.pop((id, (ref[0], slot)), None)
@@ -379,10 +380,10 @@ class _Pairing:
 
     def _assign(self, each: Unpaired, id: AppointmentId, slot: Slot) -> None:
         self.taken[(id, (each.channel, slot))] = each.copy.key
-        self.found.joined[(each.channel, each.copy.key)] = (id, slot)
+        self.found.joined[_ref(each)] = (id, slot)
 
     def _joined(self, each: Unpaired) -> AppointmentId | None:
-        return self.found.joined.get((each.channel, each.copy.key), (None, WHOLE))[0]
+        return self.found.joined.get(_ref(each), (None, WHOLE))[0]
 
     def _doubt(self, each: Unpaired, candidates: tuple[str, ...], reason: str) -> None:
         self.found.doubts.append(Doubt(each.channel, each.copy.key, candidates, reason))
@@ -394,7 +395,3 @@ class _Pairing:
 
 def _ref(each: Unpaired) -> _Ref:
     return each.channel, each.copy.key
-
-
-def _ref_text(ref: object) -> str:
-    return ":".join(str(part) for part in ref) if isinstance(ref, tuple) else str(ref)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Container, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from syncd.core.channel import Channel
@@ -97,14 +97,22 @@ def standing_for(
 
 
 def still_doubtful(
-    found: Iterable[Doubtful], ids: Mapping[Hashable, AppointmentId], known: Known
+    found: Iterable[Doubtful],
+    ids: Mapping[Hashable, AppointmentId],
+    known: Known,
+    fresh: Container[tuple[AppointmentId, Place]],
 ) -> Iterator[Doubtful]:
     """Without the copies that are merely like appointments which have another one in their channel:
-    that is known, so nobody need be asked. ``ids``: whose copies the candidates are."""
+    that is known, so nobody need be asked. ``ids``: whose copies the candidates are; ``fresh``:
+    the places of which a copy has just been found."""
     for doubtful in found:
-        name = doubtful.ref[0] if isinstance(doubtful.ref, tuple) else None
-        own = [known.agreements.get(ids.get(each, "")) for each in doubtful.candidates]
-        has_one = all(each is not None and (name, WHOLE) in each.copies for each in own)
+        name = doubtful.ref[0] if isinstance(doubtful.ref, tuple) else ""
+        place, own = (name, WHOLE), [ids.get(each, "") for each in doubtful.candidates]
+        agreed = [known.agreements.get(id) for id in own]
+        has_one = all(
+            (id, place) in fresh or (each is not None and place in each.copies)
+            for id, each in zip(own, agreed, strict=True)
+        )
         if doubtful.reason == SEVERAL or not has_one:
             yield doubtful
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 
+import pytest
+
 from syncd.core.belong import Moment
 from syncd.core.channel import Policy
 from syncd.core.marks import Unpaired
@@ -92,6 +94,21 @@ def test_what_a_copy_in_doubt_may_be_is_not_copied_either() -> None:
     assert waiting["cal"] == waiting["cal2"] == ("crm:row",)
     assert set(waiting["row"]) <= {"cal:cal", "cal2:cal2"}
     assert _together(found) == [{"other"}]
+
+
+@pytest.mark.parametrize("beside", [True, False], ids=["beside it", "without it"])
+def test_a_duplicate_beside_its_original_is_no_doubt(beside: bool) -> None:
+    """Trace 31: the record was renamed meanwhile, almost as the duplicate is called; the original
+    is known by its UID."""
+    found = _paired(
+        _shown("crm", "row", replace(VISIT, title="t1 客户拜访：王"), "a1", "a1@x"),
+        _shown("cal2", "copy", VISIT, "a1", "a1@x"),
+        *([_shown("cal", "original", VISIT, uid="a1@x")] if beside else []),
+        _shown("cal", "double", replace(VISIT, title="t2 客户拜访：王"), uid="double@x"),
+    )
+    assert ["double"] * (not beside) == [d.key for d in found.doubts if d.channel == "cal"]
+    assert (("cal", "double") in found.joined) == beside
+    assert len(found.births) == 2 * beside
 
 
 def test_rows_find_their_series_that_is_known_by_another_id() -> None:
