@@ -19,8 +19,7 @@ from tests.world.exchanged import Exchanged
 from tests.world.filed import filed, goes, same_place, same_value, value_in
 from tests.world.steps import Token
 
-CALM_LOOKS = 3
-"""So many undisturbed cycles in a row before a look, and everything was equal then."""
+CALM_LOOKS = 3  # so many undisturbed cycles in a row before a look, and all was equal then
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,12 +40,13 @@ class Edit:
 
 @dataclass(frozen=True, slots=True)
 class Birth:
-    """Somebody made ``token`` in ``channel`` after cycle ``look``; ``sort`` is the verb."""
+    """Made in ``channel`` after cycle ``look``; ``sort``: the verb; ``anew``: from no other one."""
 
     token: Token
     channel: str
     sort: str
     look: int = 0
+    anew: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,9 +98,9 @@ class Oracle:
 
     # ---- what people do
 
-    def born(self, token: Token, channel: str, sort: str) -> None:
+    def born(self, token: Token, channel: str, sort: str, *, anew: bool = True) -> None:
         """A new appointment."""
-        self.births[token] = Birth(token, channel, sort, len(self.calm))
+        self.births[token] = Birth(token, channel, sort, len(self.calm), anew)
 
     def edited(
         self, channel: str, token: Token, slot: str, before: Appointment, after: Appointment

@@ -242,7 +242,7 @@ def _rest(step: Act, held: Appointment, cut: str, left: int) -> Appointment:
 
 def _make_rest(step: Act, desk: Desk, system: Remote, oracle: Diary, rest: Appointment) -> Key:
     made = system.person_create(rest, x_origin=step.other)
-    oracle.born(step.other, desk.name, "split")
+    oracle.born(step.other, desk.name, "split", anew=False)
     oracle.planted(desk.name, made, "x-origin", step.other)
     return made
 
@@ -253,7 +253,7 @@ def _duplicate(step: Act, desk: Desk, key: Key, system: Remote, oracle: Diary) -
         return
     title = _title(step.other, step.n)
     twin = system.person_duplicate(key, lambda held: replace(_untitled(held), title=title))
-    oracle.born(step.other, desk.name, oracle.sort_of(step.token))
+    oracle.born(step.other, desk.name, oracle.sort_of(step.token), anew=False)
     oracle.copied(desk.name, key, twin)
     oracle.doubled(desk.name, step.other, twin, _marker(system, key))
     made = system.reads(twin)

@@ -21,4 +21,11 @@ SERIES: dict[str, tuple[Company, list[Step]]] = {
             *(Cycle(), Act("retitle", "crm", "t6", 10), Act("move key", "crm", "t6", 19)),
         ],
     ),
+    "a row comes under another key after its series was split": (
+        company_of(2, (1, ALICE), (5, "")),
+        [
+            *(Act("series", "cal1", "t3", 3, ALICE), Cycle(), Act("split", "cal1", "t3", 6, "t6")),
+            *(Cycle(), Act("move key", "crm", "t6", 19)),
+        ],
+    ),
 }

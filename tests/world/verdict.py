@@ -50,6 +50,7 @@ class Verdict:
             *self._existence(),
             *self._records(),
             *self._equality(),
+            *self._invented_drops(),
             *self._lost_edits(),
             *self._priorities(),
             *self._stripped(),
@@ -180,6 +181,22 @@ class Verdict:
             rows = {item.slot for item in self._items(desk.name, token)}
             if rows and not desk.fidelity.recurrence and rows != living:
                 yield f"1: {desk.name} has other occurrences of {token} than its series"
+
+    def _invented_drops(self) -> Iterator[str]:
+        """What nobody has dropped takes place. Where an occurrence was dropped, what was duplicated
+        or split off may have come without it."""
+        edits = self._oracle.edits
+        dropped = {e.token for e in edits if e.path[0] == "overrides" and e.path[-1] == DELETED}
+        for name in self._systems:
+            for item in self._shown[name]:
+                birth = self._oracle.births.get(item.token)
+                if birth is None or item.reads.recurrence is None or item.token in dropped:
+                    continue
+                if dropped and not birth.anew:
+                    continue
+                for slot in slots(item.reads):
+                    if value_in(item.reads, "", ("overrides", slot, DELETED)):
+                        yield f"2: {item.token} {slot} is dropped in {name}, and nobody did that"
 
     def _lost_edits(self) -> Iterator[str]:
         for edit in self._oracle.edits:
