@@ -24,6 +24,7 @@ from syncd.drawn import CHUNK, Draw
 from syncd.isolating import InHand
 from syncd.looking import Looks
 from syncd.observe import requests_of
+from syncd.outcome import Outcome, Task
 from syncd.owing import Debts
 from syncd.pairing import Paired, pair_stored
 from syncd.plans import Plans, linked
@@ -48,7 +49,7 @@ from syncd.store import Debt, HoldState
 from syncd.surroundings import Stopping, Surroundings
 from syncd.target import Target
 from syncd.troubles import steady, tell_held, tell_release
-from syncd.write import Outcome, Task, Writer, uids_of
+from syncd.write import Writer, uids_of
 
 ROUNDS = 5
 """Settling and writing are repeated within a cycle so often, where a write was stale."""
@@ -105,6 +106,7 @@ class Bridge:
             self._arrivals,
             surroundings.accepting,
             self._debts,
+            surroundings.patience,
         )
         self.looks = Looks(name, self.targets, surroundings, self._arrivals)
         self._last = surroundings.clock()
@@ -385,8 +387,7 @@ class Bridge:
             result.worsen(State.FAILED, f"{len(asides)} set aside")
         if any(known.scope == self.name for known in store.holds(HoldState.OPEN)):
             result.worsen(State.HELD, "")
-        waiting = len(store.questions(self.name)) + len(store.doubts(self.name))
-        if waiting:
+        if waiting := len(store.questions(self.name)) + len(store.doubts(self.name)):
             verb = "waits" if waiting == 1 else "wait"
             result.worsen(State.CONFLICTS, f"{waiting} {verb} for a person")
 

@@ -6,8 +6,9 @@ the vendor's refusal, or in doubt: then the intent stays open, and what is seen 
 
 from __future__ import annotations
 
+import math
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from threading import Event
@@ -20,7 +21,6 @@ from syncd.connector import Finds, Identity, Written
 from syncd.core.state import (
     AppointmentId,
     Copy,
-    Intent,
     Key,
     Marker,
     Operation,
@@ -30,69 +30,15 @@ from syncd.core.state import (
 )
 from syncd.errors import ConnectorError, Locked, Rejected, Stale, Unauthorized, Unavailable
 from syncd.observe import fetch_all, patiently
+from syncd.outcome import Outcome, Task
 from syncd.owing import Debts, Owing
-from syncd.pool import Job, Pool, Stopped
+from syncd.pool import Begun, Job, Pool, Stopped
 from syncd.store import Spot, Store
 from syncd.target import Target
 
 ASIDE_FOR = timedelta(hours=24)
 STALE_LIMIT = 3
 """A copy that is stale so many times in a row is set aside (invariant 7)."""
-
-
-@dataclass(slots=True)
-class Tally:
-    """What the writes of a cycle came to, for one channel."""
-
-    created: int = 0
-    updated: int = 0
-    deleted: int = 0
-    failed: int = 0
-
-    @property
-    def written(self) -> int:
-        """How many were carried out."""
-        return self.created + self.updated + self.deleted
-
-    def count(self, operation: Operation) -> None:
-        """One more write that was carried out."""
-        if operation is Operation.CREATE:
-            self.created += 1
-        elif operation is Operation.UPDATE:
-            self.updated += 1
-        else:
-            self.deleted += 1
-
-
-@dataclass(frozen=True, slots=True)
-class Task:
-    """An intent of an appointment, and the UID that its copies go by. ``follows``: something else
-    waits for it to be accepted, or refused for good."""
-
-    appointment: AppointmentId
-    intent: Intent
-    uid: str | None = None
-    follows: bool = False
-
-
-@dataclass(slots=True)
-class Outcome:
-    """What became of the writes. ``down``: systems that failed, with the error. ``undone``:
-    writes (channel, appointment) that certainly were not carried out. ``lost``: channels in
-    which a copy was not where, or a series not what, it had been; they are to be looked at before
-    anything else.
-    ``halted``: writing was stopped on the way."""
-
-    tallies: dict[str, Tally] = field(default_factory=dict)
-    down: dict[str, ConnectorError] = field(default_factory=dict)
-    stale: int = 0
-    lost: set[str] = field(default_factory=set)
-    halted: bool = False
-    undone: set[tuple[str, AppointmentId]] = field(default_factory=set)
-
-    def tally(self, channel: str) -> Tally:
-        """The tally of a channel."""
-        return self.tallies.setdefault(channel, Tally())
 
 
 class Writer:
@@ -108,7 +54,9 @@ class Writer:
         arrivals: Arrivals,
         accepting: Accepting,
         debts: Debts,
+        patience: float | None = None,
     ) -> None:
+        self._patience = patience
         self._store, self._pool, self._clock, self._stop = store, pool, clock, stop
         self._arrivals, self._accepting, self._debts = arrivals, accepting, debts
         self._retry = patiently(sleep)
@@ -136,19 +84,36 @@ class Writer:
         )
         left: list[Task] = []
         for part in round.owing.parts(tasks, lambda task: round.spot(task)):
-            jobs = [self._job(task, round) for task in part]
-            for ended in self._pool.batches(jobs):
+            for some, ended in self._ended(part, round):
                 shown: dict[int, Copy] = {}
                 for index, result in ended:
                     if isinstance(result, Stopped) and not result.maybe_applied:
-                        left.append(part[index])
+                        left.append(some[index])
                     else:
-                        shown |= self._record(part[index], result, round)
+                        shown |= self._record(some[index], result, round)
                 self._store.confirm_many(shown.items(), self._clock())
         self._leave(left, bridge, outcome)
         self._debts.close(round.owing)
         for name, keys in round.again.items() if not self._stop.is_set() else ():
             self._fetch(targets[name], keys, outcome)
+
+    def _ended(
+        self, part: Sequence[Task], round: _Round
+    ) -> Iterator[tuple[Sequence[Task], list[tuple[int, Written | ConnectorError | None]]]]:
+        """What became of the tasks, some at a time. Where the last write has failed, nobody waits
+        for longer than ``patience`` seconds: it may have been made then."""
+        well: list[Task] = []
+        ill: list[Task] = []
+        for task in part:
+            is_well = self._patience is None or self._accepting.is_well(round.target(task).system)
+            (well if is_well else ill).append(task)
+        for ended in self._pool.batches([self._job(task, round) for task in well]):
+            yield well, ended
+        jobs = [self._job(task, round) for task in ill]
+        for index, result in self._pool.race(jobs, self._patience or math.inf):
+            if isinstance(result, Begun):
+                result = Unavailable("no answer yet", maybe_applied=True)
+            yield ill, [(index, result)]
 
     def _job(self, task: Task, round: _Round) -> Job[Written | None]:
         target, spot = round.target(task), round.spot(task)
@@ -308,8 +273,9 @@ class _Round:
 
 @dataclass(frozen=True, slots=True)
 class _Attempt:
-    """One write, in a thread of the pool. What is known to be down, a system or one channel of
-    it, is left alone. ``alone``: its failure says nothing about its system."""
+    """Called: what the system answers, ``None`` to a deletion; raises ``ConnectorError``. What is
+    known to be down, a system or one channel of it, is left alone. ``alone``: its failure says
+    nothing about its system."""
 
     task: Task
     target: Target

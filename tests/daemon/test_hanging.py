@@ -9,6 +9,10 @@ from uuid import uuid4
 
 import pytest
 
+from syncd.config import load
+from syncd.deployment import Deployment
+from syncd.plugins import Plugins
+from syncd.store import Store
 from tests.daemon.conftest import daemon, wait_for
 from tests.office import Desk, Office
 from tests.servers import Server
@@ -25,9 +29,14 @@ class Pair:
         self.office = Office(folder, [self.alice, self.bob])
         self.release, self.asked, self._proxy = threading.Event(), list[int](), proxy
 
-    def hang(self) -> None:
-        """From now on no look at Bob's calendar is answered."""
-        self._proxy.fail(Fault("REPORT", then=self._wait, times=1000))
+    def hang(self, method: str = "REPORT") -> None:
+        """From now on no look at Bob's calendar is answered, or no such request."""
+        self._proxy.mend()
+        self._proxy.fail(Fault(method, then=self._wait, times=1000))
+
+    def refuse(self) -> None:
+        """No write to Bob's calendar is accepted."""
+        self._proxy.fail(Fault("PUT", status=503, times=1000))
 
     def mend(self) -> None:
         """All is answered again, also what hangs."""
@@ -89,3 +98,36 @@ def test_it_ends_while_a_look_hangs_beside_it(pair: Pair) -> None:
     pair.mend()
     assert office.sync()["state"] == "converged"
     assert pair.bob.titles() == pair.alice.titles()
+
+
+def test_a_write_that_hangs_is_not_waited_for_where_the_last_one_failed(pair: Pair) -> None:
+    """Invariants 3 and 9: the cycle ends while it is still under way, and the next one goes on;
+    what it may have made is looked for, and there is one of each at the end."""
+    office, alice, bob = pair.office, pair.alice, pair.bob
+    text = office.config.read_text("utf-8")
+    office.config.write_text(text.replace("timeout = 20", "timeout = 240"), "utf-8")
+    office.visits(1)
+    settings = load(office.config, Plugins(), office.environment)
+    watchdog = threading.Timer(120, pair.mend)
+    with (
+        Store.open(settings.daemon.state.reveal()) as store,
+        Deployment(settings, store, patience=0.3) as deployment,
+    ):
+        deployment.sync()
+        assert pair.has(1)
+        pair.refuse()
+        office.visits(1, subject="新客户")
+        deployment.cycle()
+        pair.hang("PUT")
+        watchdog.start()
+        office.visits(1, subject="第三位客户")
+        deployment.cycle()
+        assert pair.asked
+        office.change(office.rows()[0]["id"], subject="改期：王总")
+        deployment.cycle()
+        assert not pair.release.is_set(), "it was waited for"
+        assert {"改期：王总", "新客户", "第三位客户"} == set(alice.titles())
+        pair.mend()
+        watchdog.cancel()
+        assert wait_for(lambda: deployment.cycle() is not None and pair.has(3))
+    assert bob.titles() == alice.titles()
