@@ -6,6 +6,7 @@ rules; what each channel is owed is derived. Nothing here knows about a particul
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import replace
 
 from syncd.core.afterall import restore_one
@@ -145,11 +146,12 @@ def _merged(
     known = dict(draft.appointment.overrides)
     claims = _all_claims(case, agreement, heres, policy, moment)
     claims += late_claims(heres, draft, policy, {claim.path for claim in claims})
+    moved_on = {(claim.path, claim.channel) for claim in claims if not claim.contested}
     court = Court(
         policy,
         agreement.appointment,
         _borrowed(agreement, policy),
-        on_behalf=lambda path: on_behalf(path, agreement),
+        on_behalf=lambda path: _defended(on_behalf(path, agreement), moved_on),
     )
     decisions = [
         court.decide(path, unsubsumed(found, policy), asking=_asking(path, agreement))
@@ -187,6 +189,13 @@ def _merged(
     carry_out(case.orders, draft)
     restore_one(draft, known, moment)
     return draft
+
+
+def _defended(agreed: Claim | None, moved_on: Collection[tuple[Path, ChannelName]]) -> Claim | None:
+    """The agreed value, unless the channel that set it says something else by now."""
+    if agreed is None or agreed.person or (agreed.path, agreed.channel) not in moved_on:
+        return agreed
+    return None
 
 
 def _all_claims(

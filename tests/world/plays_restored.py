@@ -4,7 +4,7 @@ somebody goes on with what had left a calendar."""
 from __future__ import annotations
 
 from tests.world.company import Company
-from tests.world.plays import ALICE, BOB, CHEN, FIVE, company_of, two
+from tests.world.plays import ALICE, BOB, CHEN, DORA, FIVE, company_of, two
 from tests.world.steps import Act, Cycle, Pass, Restart, Step, Weather
 
 RESTORED: dict[str, tuple[Company, list[Step]]] = {
@@ -107,6 +107,14 @@ RESTORED: dict[str, tuple[Company, list[Step]]] = {
             *(Weather("cal1", "locked", True), Act("move", "cal1", "t1", 20), *FIVE[1:]),
             *(Weather("cal2", "locked", True), Weather("crm", "locked", True)),
             *(Weather("cal1", "locked", False), Pass(600), Cycle(), Restart(backup=True)),
+        ],
+    ),
+    "who set a time has moved on from it, and an old state has one that a calendar never showed": (
+        company_of(1, (5, ""), (4, ""), (3, CHEN), (1, DORA)),
+        [
+            *(Act("visit", "cal4", "t1", 1, DORA), *[Cycle()] * 6, Act("move", "crm", "t1", 21)),
+            *(Weather("cal2", "locked", True), *[Cycle()] * 4, Weather("cal2", "locked", False)),
+            *(Act("move", "cal1", "t1", 29), Pass(600), Cycle(), Restart(backup=True)),
         ],
     ),
 }

@@ -192,7 +192,7 @@ class Verdict:
                 birth = self._oracle.births.get(item.token)
                 if birth is None or item.reads.recurrence is None or item.token in dropped:
                     continue
-                if dropped and not birth.anew:
+                if (dropped and not birth.anew) or item.reads.status is Status.CANCELLED:
                     continue
                 for slot in slots(item.reads):
                     if value_in(item.reads, "", ("overrides", slot, DELETED)):
