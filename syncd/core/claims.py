@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from syncd.core.belong import Moment, for_copy, given, is_readable, readable
 from syncd.core.channel import Channel, Direction, Policy
@@ -149,11 +149,17 @@ def on_behalf(path: Path, agreement: Agreement) -> Claim | None:
 
 
 def unsubsumed(claims: Iterable[Claim], policy: Policy) -> list[Claim]:
-    """Without the claims that are only what their channel would hold of another's value."""
+    """Claims that are only what their channel would hold of another's value are claims of that
+    value: it has the rank of either. Those that might be of several are left out."""
     claims = list(claims)
     if len({claim.value for claim in claims}) < 2:
         return claims
-    return [claim for claim in claims if not any(_holds_of(claim, o, policy) for o in claims)]
+    left: list[Claim] = []
+    for claim in claims:
+        whole = {other.value for other in claims if _holds_of(claim, other, policy)}
+        if len(whole) < 2:
+            left.append(replace(claim, value=next(iter(whole), claim.value)))
+    return left
 
 
 def owes(here: Here, path: Path, agreement: Agreement, policy: Policy) -> bool:

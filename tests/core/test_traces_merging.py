@@ -9,7 +9,7 @@ from syncd.core.rules import Decide, Rule
 from syncd.core.state import Kind, Order
 from tests.core.harness import World, settled_world
 from tests.core.remote import Fault
-from tests.core.values import USUAL, VISIT, at, prefer, rules
+from tests.core.values import USUAL, VISIT, at, channel, prefer, rules
 
 
 def titles(world: World) -> list[str]:
@@ -249,3 +249,18 @@ def test_trace_09_who_set_what_is_agreed_is_asked_about_what_it_says_now() -> No
     world.order(Order("admin", world.now, {("when",): at(10, 15)}))
     world.run()
     assert whens(world) == [at(10, 15)] * 2
+
+
+def test_trace_03_who_says_the_same_in_less_detail_lends_it_its_rank() -> None:
+    """Invariant 1 and the rules: the CRM keeps UTC, a calendar the zone; the same instant in both,
+    another one in a third. It is as if they had said so in the same words."""
+    crm = replace(channel("crm", 0), fidelity=replace(channel("crm", 0).fidelity, zone="UTC"))
+    world = settled_world(crm, "cal", "cal2", ruleset=rules(prefer("crm", "cal2", "cal")))
+    world.edit("crm", when=at(11, 10))
+    world.edit("cal", when=at(11, 18, zone="Asia/Shanghai"))
+    world.edit("cal2", when=at(12, 9, zone="Asia/Shanghai"))
+    world.run()
+    local = at(11, 18, zone="Asia/Shanghai")
+    assert [world.all_reads(name)[0].when for name in ("crm", "cal", "cal2")] == [
+        *(at(11, 10), local, local)
+    ]

@@ -78,8 +78,8 @@ FAULTS = (
     ),
     Fault(
         "syncd/core/claims.py",
-        "if not any(_holds_of(claim, o, policy) for o in claims)]",
-        "]",
+        "for other in claims if _holds_of(claim, other, policy)}",
+        "for other in () if _holds_of(claim, other, policy)}",
         "after a lost store the shortened form contradicts the full one",
     ),
     Fault(
