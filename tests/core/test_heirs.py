@@ -13,7 +13,8 @@ from syncd.core.marks import Unpaired
 from syncd.core.model import Appointment, Attendee, Recurrence
 from syncd.core.pair import pair
 from syncd.core.paired import Known, Pairing
-from syncd.core.state import Agreement, AppointmentId, Copy, Marker, Present, Seen, Settled
+from syncd.core.state import Agreement, AppointmentId, Settled
+from tests.core.test_lost import shown
 from tests.core.values import NOW, USUAL, VISIT, at, channels
 
 DAY = timedelta(days=1)
@@ -27,29 +28,21 @@ NEW = replace(VISIT, title="复诊 neu", when=at(24, 10), recurrence=WEEKLY)
 DAYS = {10: "20260310T100000", 17: "20260317T100000", 24: "20260324T100000", 31: "20260331T100000"}
 
 
-def _shown(
-    channel: str, key: str, reads: Appointment, mark: str = "", uid: str = "", slot: str = ""
-) -> Unpaired:
-    marker = Marker("old00000", mark, slot) if mark else None
-    copy = Copy(key, "1", "", reads, uid=uid or None, marker=marker)
-    return Unpaired(channel, copy, Seen(Present(copy), NOW))
-
-
 def _rows(*days: int, uid: str = "", of: Appointment = NEW) -> list[Unpaired]:
     """Rows of the CRM as we made them for the series ``old``, changed to what they are ``of``."""
     single = replace(of, recurrence=None)
     return [
-        _shown("crm", f"row{day}", replace(single, when=at(day, 10)), "old", uid, DAYS[day])
+        shown("crm", f"row{day}", replace(single, when=at(day, 10)), "old", uid, DAYS[day])
         for day in days
     ]
 
 
-def _paired(*shown: Unpaired, known: Known | None = None) -> Pairing:
+def _paired(*copies: Unpaired, known: Known | None = None) -> Pairing:
     made = channels("crm", "cal", "cal2")
     fresh = (f"new{number}" for number in range(99))
     known = known or Known(contacts=frozenset(made))
     moment = Moment(NOW, NOW - 30 * DAY, NOW + 365 * DAY, "UTC", frozenset())
-    return pair(shown, known, Policy(made, USUAL), moment, lambda: next(fresh))
+    return pair(copies, known, Policy(made, USUAL), moment, lambda: next(fresh))
 
 
 def _whose(found: Pairing) -> dict[str, tuple[AppointmentId, str]]:
@@ -64,8 +57,8 @@ def test_without_a_state_rows_go_with_what_goes_on(uid: str) -> None:
     """Invariant 2: else they would be removed as no occurrences of what their marker names, and
     with them what only the CRM has."""
     found = _paired(
-        *(_shown("cal", "cal1", OLD, uid="old@x"), _shown("cal", "cal2", NEW, uid="new@x")),
-        *(_shown("cal2", "c1", OLD, "old", "old@x"), _shown("cal2", "c2", NEW, "heir", "new@x")),
+        *(shown("cal", "cal1", OLD, uid="old@x"), shown("cal", "cal2", NEW, uid="new@x")),
+        *(shown("cal2", "c1", OLD, "old", "old@x"), shown("cal2", "c2", NEW, "heir", "new@x")),
         *(*_rows(10, 17, uid=uid, of=OLD), *_rows(24, 31, uid=uid)),
     )
     whose = _whose(found)
@@ -80,7 +73,7 @@ def test_without_a_state_rows_go_with_what_goes_on(uid: str) -> None:
 def test_what_goes_on_may_bear_no_marker() -> None:
     """It was born in the calendar, and this is all there is besides the CRM."""
     found = _paired(
-        *(_shown("cal", "cal1", OLD, "old", "old@x"), _shown("cal", "cal2", NEW, uid="new@x")),
+        *(shown("cal", "cal1", OLD, "old", "old@x"), shown("cal", "cal2", NEW, uid="new@x")),
         *(*OLD_ROWS, *_rows(24, 31)),
     )
     whose = _whose(found)
@@ -95,7 +88,7 @@ def test_a_renamed_series_is_known_by_its_guests() -> None:
     guest = (Attendee("wang@kunde.example", "王"),)
     renamed = replace(NEW, title="ganz anders", attendees=guest)
     found = _paired(
-        *(_shown("cal2", "c1", OLD, "old"), _shown("cal2", "c2", renamed, "heir")),
+        *(shown("cal2", "c1", OLD, "old"), shown("cal2", "c2", renamed, "heir")),
         *(*OLD_ROWS, *_rows(24, 31, of=replace(NEW, attendees=guest))),
     )
     assert _whose(found)["row24"] == ("heir", DAYS[24])
@@ -106,11 +99,11 @@ def test_rows_moved_with_their_series_are_known_by_their_time() -> None:
     later = replace(NEW, when=at(24, 15))
     single = replace(later, recurrence=None)
     rows = [
-        _shown("crm", f"row{day}", replace(single, when=at(day, 15)), "old", slot=DAYS[day])
+        shown("crm", f"row{day}", replace(single, when=at(day, 15)), "old", slot=DAYS[day])
         for day in (24, 31)
     ]
     found = _paired(
-        *(_shown("cal2", "c1", OLD, "old"), _shown("cal2", "c2", later, "heir")),
+        *(shown("cal2", "c1", OLD, "old"), shown("cal2", "c2", later, "heir")),
         *(*OLD_ROWS, *rows),
     )
     assert _whose(found)["row31"] == ("heir", "20260331T150000")
@@ -119,14 +112,12 @@ def test_rows_moved_with_their_series_are_known_by_their_time() -> None:
 def test_a_series_that_has_its_own_rows_goes_on_from_nothing() -> None:
     """Another customer's at the same time: what is dropped of the one is not the other's."""
     own = [
-        _shown(
-            "crm", f"own{day}", replace(NEW, when=at(day, 10), recurrence=None), "heir", "", slot
-        )
+        shown("crm", f"own{day}", replace(NEW, when=at(day, 10), recurrence=None), "heir", "", slot)
         for day, slot in DAYS.items()
         if day > 20
     ]
     found = _paired(
-        *(_shown("cal2", "c1", OLD, "old"), _shown("cal2", "c2", NEW, "heir")),
+        *(shown("cal2", "c1", OLD, "old"), shown("cal2", "c2", NEW, "heir")),
         *(*OLD_ROWS, *_rows(24, 31), *own),
     )
     whose = _whose(found)
@@ -137,8 +128,8 @@ def test_a_series_that_has_its_own_rows_goes_on_from_nothing() -> None:
 def test_of_two_that_may_go_on_neither_is_guessed() -> None:
     """They are alike, and have no rows."""
     found = _paired(
-        _shown("cal2", "c1", OLD, "old"),
-        *(_shown("cal2", f"c{n}", NEW, f"heir{n}") for n in (2, 3)),
+        shown("cal2", "c1", OLD, "old"),
+        *(shown("cal2", f"c{n}", NEW, f"heir{n}") for n in (2, 3)),
         *(*OLD_ROWS, *_rows(24, 31)),
     )
     assert _whose(found)["row24"] == ("old", DAYS[24])

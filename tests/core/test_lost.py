@@ -23,9 +23,10 @@ SERIES = replace(VISIT, recurrence=Recurrence(("FREQ=WEEKLY;COUNT=2",)))
 SLOTS = ("20260310T100000", "20260317T100000")
 
 
-def _shown(
+def shown(
     channel: str, key: str, reads: Appointment, mark: str = "", uid: str = "", slot: str = ""
 ) -> Unpaired:
+    """A copy as its channel shows it; ``mark``: the appointment that its marker names."""
     marker = Marker("old00000", mark, slot) if mark else None
     copy = Copy(key, "1", "", reads, uid=uid or None, marker=marker)
     return Unpaired(channel, copy, Seen(Present(copy), NOW))
@@ -35,18 +36,18 @@ def _rows(uid: str = "", channel: str = "crm") -> list[Unpaired]:
     """A row for each occurrence of the series, as we made it under an id that is forgotten."""
     days = (VISIT, replace(VISIT, when=at(17, 10)))
     return [
-        _shown(channel, f"row{slot}", each, "old", uid, slot)
+        shown(channel, f"row{slot}", each, "old", uid, slot)
         for slot, each in zip(SLOTS, days, strict=True)
     ]
 
 
-def _paired(*shown: Unpaired, known: Known | None = None, blind: str = "") -> Pairing:
+def _paired(*copies: Unpaired, known: Known | None = None, blind: str = "") -> Pairing:
     """First contact of all channels, with nothing known but ``known``."""
     made = channels("crm", "cal", "cal2")
     fresh = (f"new{number}" for number in range(99))
     known = known or Known(contacts=frozenset(made))
     moment = Moment(NOW, NOW - 30 * DAY, NOW + 365 * DAY, "UTC", frozenset({blind} - {""}))
-    return pair(shown, known, Policy(made, USUAL), moment, lambda: next(fresh))
+    return pair(copies, known, Policy(made, USUAL), moment, lambda: next(fresh))
 
 
 def _together(found: Pairing) -> list[set[str]]:
@@ -61,10 +62,10 @@ def test_each_of_ours_has_had_an_original() -> None:
     each takes the row that says the same besides time, title and people."""
     here, there = replace(VISIT, location="Halle 1 号"), replace(VISIT, location="Halle 2 号")
     found = _paired(
-        _shown("crm", "row2", there),
-        _shown("crm", "row1", here),
-        *(_shown(name, f"{name}1", here, "a1", "a1@x") for name in ("cal", "cal2")),
-        *(_shown(name, f"{name}2", there, "a2", "a2@x") for name in ("cal", "cal2")),
+        shown("crm", "row2", there),
+        shown("crm", "row1", here),
+        *(shown(name, f"{name}1", here, "a1", "a1@x") for name in ("cal", "cal2")),
+        *(shown(name, f"{name}2", there, "a2", "a2@x") for name in ("cal", "cal2")),
     )
     assert found.doubts == []
     assert _together(found) == [{"cal1", "cal21", "row1"}, {"cal2", "cal22", "row2"}]
@@ -74,8 +75,8 @@ def test_each_of_ours_has_had_an_original() -> None:
 def test_without_marks_the_same_is_a_question() -> None:
     """People made all four: which is which is not guessed."""
     found = _paired(
-        *(_shown("crm", f"row{n}", VISIT) for n in range(2)),
-        *(_shown("cal", f"cal{n}", VISIT) for n in range(2)),
+        *(shown("crm", f"row{n}", VISIT) for n in range(2)),
+        *(shown("cal", f"cal{n}", VISIT) for n in range(2)),
     )
     assert {doubt.key for doubt in found.doubts} == {"row0", "row1", "cal0", "cal1"}
     assert found.births == {}
@@ -85,9 +86,9 @@ def test_what_a_copy_in_doubt_may_be_is_not_copied_either() -> None:
     """Invariant 3: renamed in the CRM while nobody remembered. All copies of it wait, else a
     second row would be there before a person has answered."""
     found = _paired(
-        _shown("crm", "row", replace(VISIT, title=f"{VISIT.title} (Anna)")),
-        *(_shown(name, name, VISIT, "a1", "a1@x") for name in ("cal", "cal2")),
-        _shown("crm", "other", replace(VISIT, title="Etwas anderes, 别的")),
+        shown("crm", "row", replace(VISIT, title=f"{VISIT.title} (Anna)")),
+        *(shown(name, name, VISIT, "a1", "a1@x") for name in ("cal", "cal2")),
+        shown("crm", "other", replace(VISIT, title="Etwas anderes, 别的")),
     )
     waiting = {doubt.key: doubt.candidates for doubt in found.doubts}
     assert waiting.keys() == {"row", "cal", "cal2"}
@@ -101,10 +102,10 @@ def test_a_duplicate_beside_its_original_is_no_doubt(beside: bool) -> None:
     """Trace 31: the record was renamed meanwhile, almost as the duplicate is called; the original
     is known by its UID."""
     found = _paired(
-        _shown("crm", "row", replace(VISIT, title="t1 客户拜访：王"), "a1", "a1@x"),
-        _shown("cal2", "copy", VISIT, "a1", "a1@x"),
-        *([_shown("cal", "original", VISIT, uid="a1@x")] if beside else []),
-        _shown("cal", "double", replace(VISIT, title="t2 客户拜访：王"), uid="double@x"),
+        shown("crm", "row", replace(VISIT, title="t1 客户拜访：王"), "a1", "a1@x"),
+        shown("cal2", "copy", VISIT, "a1", "a1@x"),
+        *([shown("cal", "original", VISIT, uid="a1@x")] if beside else []),
+        shown("cal", "double", replace(VISIT, title="t2 客户拜访：王"), uid="double@x"),
     )
     assert ["double"] * (not beside) == [d.key for d in found.doubts if d.channel == "cal"]
     assert (("cal", "double") in found.joined) == beside
@@ -124,7 +125,7 @@ def test_rows_wait_for_a_channel_that_may_show_their_series() -> None:
     for uid in ("", "series@x"):
         found = _paired(*_rows(uid), blind="cal")
         assert (found.joined, found.births, found.left) == ({}, {}, [])
-        found = _paired(*_rows(uid), _shown("cal", "series", SERIES, uid=uid))
+        found = _paired(*_rows(uid), shown("cal", "series", SERIES, uid=uid))
         assert [{*found.joined.values()}] == [{("old", ""), *(("old", slot) for slot in SLOTS)}]
 
 
@@ -133,7 +134,7 @@ def test_rows_wait_where_two_systems_hold_the_same_ones() -> None:
     rows = [*_rows(), *_rows(channel="cal2")]
     found = _paired(*rows, blind="cal")
     assert (found.joined, found.births, found.left) == ({}, {}, [])
-    found = _paired(*rows, _shown("cal", "series", SERIES))
+    found = _paired(*rows, shown("cal", "series", SERIES))
     assert [{*found.joined.values()}] == [{("old", ""), *(("old", slot) for slot in SLOTS)}]
 
 

@@ -13,7 +13,7 @@ import pytest
 from syncd import backup, inbox
 from syncd.core.model import Status
 from syncd.core.state import Kind
-from tests.wire.test_traces_series import local, occurrence
+from tests.wire.test_traces_series import add_weekly, local, occurrence
 from tests.wire.world import DAY, TITLE, World, at, utc, written
 
 READS = frozenset({"PROPFIND", "REPORT", "GET", "HEAD", "OPTIONS"})
@@ -96,14 +96,7 @@ def _company(make: Callable[..., World], **settings: Any) -> World:
     world.add_event(
         "cal2", "phone.ics", summary="电话会议", dtstart=utc(6, day=2), dtend=utc(7, day=2)
     )
-    world.add_event(
-        "cal",
-        "serie.ics",
-        uid="serie@phone",
-        dtstart=local(),
-        dtend=local(hour=10),
-        rrule={"FREQ": "WEEKLY", "COUNT": 6},
-    )
+    add_weekly(world)
     world.converge()
     return world
 

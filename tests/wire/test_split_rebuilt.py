@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from tests.wire.test_lost_store import _rebuilt
-from tests.wire.test_traces_series import in_order, local, split_at_the_fourth
+from tests.wire.test_traces_series import add_weekly, in_order, split_at_the_fourth
 from tests.wire.world import World
 
 
@@ -20,14 +20,7 @@ def test_rows_of_what_goes_on_stay(
     with one calendar neither series bears a mark."""
     world = make("cal", *others)
     world.sync()
-    world.add_event(
-        "cal",
-        "serie.ics",
-        uid="serie@phone",
-        dtstart=local(),
-        dtend=local(hour=10),
-        rrule={"FREQ": "WEEKLY", "COUNT": 6},
-    )
+    add_weekly(world)
     world.converge()
     split_at_the_fourth(world, later)
     world.converge()

@@ -24,11 +24,8 @@ def local(week: int = 0, hour: int = 9, *, days: int = 0) -> datetime:
     return wall.replace(tzinfo=BERLIN)
 
 
-@pytest.fixture
-def weekly(make: Callable[..., World]) -> World:
-    """Six weekly visits at 09:00 in Berlin, made in cal; rows in the CRM; settled."""
-    world = make("cal", "cal2")
-    world.sync()
+def add_weekly(world: World) -> None:
+    """Six weekly visits at 09:00 in Berlin, made in cal."""
     world.add_event(
         "cal",
         "serie.ics",
@@ -37,6 +34,14 @@ def weekly(make: Callable[..., World]) -> World:
         dtend=local(hour=10),
         rrule={"FREQ": "WEEKLY", "COUNT": 6},
     )
+
+
+@pytest.fixture
+def weekly(make: Callable[..., World]) -> World:
+    """Six weekly visits at 09:00 in Berlin, made in cal; rows in the CRM; settled."""
+    world = make("cal", "cal2")
+    world.sync()
+    add_weekly(world)
     world.converge()
     assert world.counts() == {"crm": 6, "cal": 1, "cal2": 1}
     return world
