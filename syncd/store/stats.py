@@ -101,6 +101,20 @@ and has no appointment."""
 
 _ROWS = select(observed.c.bridge, func.count()).where(*_WAITING).group_by(observed.c.bridge)
 _INTENTS = select(intents.c.bridge, func.count()).group_by(intents.c.bridge)
+_SUMS = select(
+    *(
+        select(func.count()).select_from(table).where(*those).scalar_subquery()
+        for table, those in (
+            (intents, ()),
+            (holds, (holds.c.state == HoldState.OPEN.value,)),
+            (asides, ()),
+            (agreements, (OPEN,)),
+            (doubts, ()),
+        )
+    )
+)
+"""In the order of :class:`Stats`."""
+
 _OWED = select(owed.c.channel, func.count(), func.min(owed.c.since)).group_by(owed.c.channel)
 _PAUSED = "paused:"
 _STOPPED = "writing-stopped"
@@ -130,8 +144,7 @@ class Counted:
     def stats(self) -> Stats:
         """How much there is of everything."""
         with self._database.read() as connection:
-            counts = (_INTENTS, _HOLDS, _ASIDES, _QUESTIONS, _DOUBTS)
-            sums = [sum(_counted(connection, query).values()) for query in counts]
+            sums = connection.execute(_SUMS).one()
             return Stats(_counted(connection, _COPIES), _counted(connection, _APPOINTMENTS), *sums)
 
     def rows_waiting(self) -> list[WaitingRows]:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.architecture.tree import ROOT, imports, sources, within
+from tests.architecture.tree import ROOT, sources, within
 
 CORE_MAY = frozenset({"dateutil", "syncd.core"})
 CONNECTORS_MAY = frozenset({"syncd.core", "syncd.connector", "syncd.errors"})
@@ -60,7 +60,7 @@ def test_import_contracts() -> None:
 def _imported(*rooms: str) -> Iterator[tuple[str, str]]:
     """Each file below ``rooms`` with each name that it imports."""
     for source in sources(*rooms):
-        for name in sorted(imports(source.tree, source.module)):
+        for name in sorted(source.imports):
             yield source.name, name
 
 

@@ -19,6 +19,7 @@ REASONED = re.compile(
     r"#\s*(?:noqa:\s*[A-Z]+\d+(?:,\s*[A-Z]+\d+)*|type:\s*ignore\[[a-z-]+(?:,\s*[a-z-]+)*\])"
     r"\s*(?:#|--|:)\s*\S.*\w"
 )
+CLASS = re.compile(r"^\s*class\s+(\w+)", re.MULTILINE)
 MACHINE = re.compile(r"(?<![\w.])/(?:work|home/\w+|Users/\w+|tmp/[a-z]{1,2}/|workspace)(?:/|\b)")
 PROMISES = re.compile(r"\b(?:TODO|FIXME|XXX|HACK)\b")
 
@@ -31,12 +32,8 @@ def test_files_are_short() -> None:
 def test_names_say_something() -> None:
     empty = [each.name for each in sources(*CODE) if EMPTY_NAMES & set(each.module.split("."))]
     assert not empty
-    classes = [
-        (source.name, node.name)
-        for source in sources(*CODE)
-        for node in ast.walk(source.tree)
-        if isinstance(node, ast.ClassDef)
-    ]
+    classes = [(each.name, name) for each in sources(*CODE) for name in CLASS.findall(each.text)]
+    assert len(classes) > len(sources(*CODE)) / 2
     assert not [each for each in classes if re.search(r"(?:Manager|Helper|Utils?)$", each[1])]
 
 
@@ -68,6 +65,8 @@ def test_only_the_daemon_catches_everything() -> None:
 
 
 def _exemptions(source: Source) -> Iterator[tuple[int, str]]:
+    if not EXEMPTION.search(source.text):
+        return
     for token in tokenize.generate_tokens(io.StringIO(source.text).readline):
         if token.type == tokenize.COMMENT and EXEMPTION.match(token.string):
             yield token.start[0], token.string

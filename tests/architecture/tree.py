@@ -30,17 +30,26 @@ class Source:
         parts = list(self.path.relative_to(ROOT).with_suffix("").parts)
         return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
-    @cached_property
+    @property
     def tree(self) -> ast.Module:
+        """Not kept: hundreds of them would burden every later test of the process."""
         return ast.parse(self.text, self.name)
+
+    @cached_property
+    def imports(self) -> frozenset[str]:
+        """As :func:`imports`."""
+        return frozenset(imports(self.tree, self.module))
+
+
+def sources(*rooms: str) -> tuple[Source, ...]:
+    """The Python files below the top-level folders ``rooms``."""
+    return tuple(source for room in rooms for source in _below(room))
 
 
 @cache
-def sources(*rooms: str) -> tuple[Source, ...]:
-    """The Python files below the top-level folders ``rooms``."""
+def _below(room: str) -> tuple[Source, ...]:
     return tuple(
         Source(path, path.read_text("utf-8"))
-        for room in rooms
         for path in sorted((ROOT / room).rglob("*.py"))
         if not _SKIPPED & set(path.parts)
     )

@@ -240,9 +240,8 @@ class World:
     ) -> None:
         """A client changes the VEVENTs of an item as ``change`` does."""
         desk = self.desks[name]
-        items = desk.items()
-        path = path or next(iter(items))
-        calendar = Calendar.from_ical(items[path])
+        path = path or next(iter(desk.items()))
+        calendar = Calendar.from_ical(desk.server.get(path) or "")
         events = calendar.walk("VEVENT")
         change(events)
         calendar.subcomponents = [

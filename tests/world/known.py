@@ -18,4 +18,6 @@ KNOWN: dict[int, str] = {
     " set in the CRM; there it is deleted before that is read, and the guest counts as an edit",
     107028: "two rows of a series are handed over one after the other while the CRM takes no"
     " writes: the owner is one of the whole series, the later row wins; the former is on record",
+    108705: "a row is handed over, its series is written along with it and then called off in a"
+    " calendar at once; a backup from before all that takes what we wrote for an edit as late",
 }
