@@ -119,8 +119,8 @@ def _follow(
 def _heirs(
     rows: Sequence[Unpaired], others: Iterable[int], found: Sequence[Unpaired], policy: Policy
 ) -> list[int]:
-    """The copies of the one series that has most of ``rows``: called the same, or with the same
-    guests, and without rows of its own there. None if there are several."""
+    """The copies of the one series that has most of ``rows``: called the same, or with a guest from
+    outside the company in common, and without rows of its own there. None if there are several."""
     taken = {(each.channel, each.copy.marker) for each in found}
     fits: dict[object, list[int]] = {}
     titled: set[object] = set()
@@ -128,7 +128,7 @@ def _heirs(
         other = found[index]
         reads, marker = other.copy.reads, other.copy.marker
         called = any(_is_titled(row, other, policy) for row in rows)
-        if not called and not any(_share_guests(row.copy.reads, reads) for row in rows):
+        if not called and not any(_share_guests(row.copy.reads, reads, policy) for row in rows):
             continue
         slots = [(r.channel, slot) for r in rows if (slot := _slot(r, reads, policy)) is not None]
         own = marker and any((c, replace(marker, slot=slot)) in taken for c, slot in slots)
@@ -164,5 +164,7 @@ def _is_titled(row: Unpaired, other: Unpaired, policy: Policy) -> bool:
     return title.startswith(shown) if short and shown else title == shown
 
 
-def _share_guests(a: Appointment, b: Appointment) -> bool:
-    return not {each.email for each in a.attendees}.isdisjoint(each.email for each in b.attendees)
+def _share_guests(a: Appointment, b: Appointment, policy: Policy) -> bool:
+    """Colleagues meet all day, whatever it is about: they do not count."""
+    guests = {each.email for each in a.attendees} & {each.email for each in b.attendees}
+    return not all(map(policy.is_colleague, guests))

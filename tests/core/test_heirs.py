@@ -37,12 +37,13 @@ def _rows(*days: int, uid: str = "", of: Appointment = NEW) -> list[Unpaired]:
     ]
 
 
-def _paired(*copies: Unpaired, known: Known | None = None) -> Pairing:
+def _paired(*copies: Unpaired, known: Known | None = None, domain: str = "") -> Pairing:
     made = channels("crm", "cal", "cal2")
     fresh = (f"new{number}" for number in range(99))
     known = known or Known(contacts=frozenset(made))
     moment = Moment(NOW, NOW - 30 * DAY, NOW + 365 * DAY, "UTC", frozenset())
-    return pair(copies, known, Policy(made, USUAL), moment, lambda: next(fresh))
+    policy = Policy(made, USUAL, domains=frozenset({domain} - {""}))
+    return pair(copies, known, policy, moment, lambda: next(fresh))
 
 
 def _whose(found: Pairing) -> dict[str, tuple[AppointmentId, str]]:
@@ -83,15 +84,17 @@ def test_what_goes_on_may_bear_no_marker() -> None:
     assert whose["row17"] == ("old", DAYS[17])
 
 
-def test_a_renamed_series_is_known_by_its_guests() -> None:
-    """Nobody was there to tell the rows."""
+@pytest.mark.parametrize(("domain", "whose"), [("", "heir"), ("kunde.example", "old")])
+def test_a_renamed_series_is_known_by_its_guests(domain: str, whose: AppointmentId) -> None:
+    """Nobody was there to tell the rows. A colleague is in many a series at that hour."""
     guest = (Attendee("wang@kunde.example", "王"),)
     renamed = replace(NEW, title="ganz anders", attendees=guest)
     found = _paired(
         *(shown("cal2", "c1", OLD, "old"), shown("cal2", "c2", renamed, "heir")),
         *(*OLD_ROWS, *_rows(24, 31, of=replace(NEW, attendees=guest))),
+        domain=domain,
     )
-    assert _whose(found)["row24"] == ("heir", DAYS[24])
+    assert _whose(found)["row24"] == (whose, DAYS[24])
 
 
 def test_rows_moved_with_their_series_are_known_by_their_time() -> None:
