@@ -11,6 +11,8 @@ KNOWN: dict[int, str] = {
     " as it does where it comes after the hand over; nobody can tell the two orders apart",
     70568: "as 43818",
     71487: "as 43818",
+    72478: "the answer to a create is lost and a person deletes the copy before any look has shown"
+    " it: nobody knows the key that is listed as gone, and the copy is made once more",
     72830: "as 42246",
     102062: "as 43818",
     102480: "as 43818",
