@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, Row, literal_column, select
+from sqlalchemy import ColumnElement, Connection, Row, bindparam, literal_column, select
 
 from syncd.core.model import Appointment, Timed
 from syncd.core.paths import Path
@@ -21,7 +21,7 @@ from syncd.core.state import (
 )
 from syncd.core.zones import to_utc
 from syncd.store.codec import decode_appointment, dumps, encode_appointment, loads
-from syncd.store.database import Database, chunks
+from syncd.store.database import Database, any_of, chunks
 from syncd.store.rows import bare, copy_columns, copy_of, qualified
 from syncd.store.schema import OPEN, agreements, indexable, observed, settled, tombstones, uids
 from syncd.store.state_codec import (
@@ -58,6 +58,19 @@ class Found(NamedTuple):
     appointment: Appointment
 
 
+_THERE = select(agreements.c.id).where(any_of(agreements.c.id))
+_BY_UID = select(uids.c.uid_index, uids.c.appointment).where(
+    uids.c.bridge == bindparam("of"), any_of(uids.c.uid_index)
+)
+_ASKED = select(agreements.c.id, agreements.c.bridge, agreements.c.questions).where(OPEN)
+_ASKED_OF = _ASKED.where(agreements.c.bridge == bindparam("of"))
+_COPIES = select(settled).where(any_of(settled.c.appointment))
+_COPIES_READ = select(*(_NO_WIRE if c.name == "wire" else c for c in settled.c)).where(
+    any_of(settled.c.appointment)
+)
+_AGREED = select(agreements).where(any_of(agreements.c.id))
+
+
 class Agreements:
     """The part of the store that looks agreements up."""
 
@@ -75,9 +88,7 @@ class Agreements:
             return {
                 id_
                 for part in chunks(list(ids))
-                for id_ in connection.execute(
-                    select(agreements.c.id).where(agreements.c.id.in_(part))
-                ).scalars()
+                for id_ in connection.execute(_THERE, {"ids": part}).scalars()
             }
 
     def appointments_of(
@@ -116,10 +127,7 @@ class Agreements:
         found: dict[str, set[AppointmentId]] = {}
         with self._database.read() as connection:
             for part in chunks(list(by_index)):
-                query = select(uids.c.uid_index, uids.c.appointment).where(
-                    uids.c.bridge == bridge, uids.c.uid_index.in_(part)
-                )
-                for row in connection.execute(query):
+                for row in connection.execute(_BY_UID, {"of": bridge, "ids": part}):
                     found.setdefault(by_index[row.uid_index], set()).add(row.appointment)
         return found
 
@@ -163,11 +171,9 @@ class Agreements:
 
     def questions(self, bridge: str | None = None) -> list[OpenQuestion]:
         """The fields that wait for a person, of one bridge or of all."""
-        query = select(agreements.c.id, agreements.c.bridge, agreements.c.questions).where(OPEN)
-        if bridge is not None:
-            query = query.where(agreements.c.bridge == bridge)
+        query = _ASKED if bridge is None else _ASKED_OF
         with self._database.read() as connection:
-            rows = connection.execute(query).all()
+            rows = connection.execute(query, {"of": bridge}).all()
         return sorted(
             (
                 OpenQuestion(row.bridge, row.id, path, question)
@@ -191,14 +197,14 @@ def read_agreements(
     connection: Connection, ids: Sequence[AppointmentId], *, wires: bool = True
 ) -> dict[AppointmentId, Agreement]:
     """The agreements of those ``ids`` that have one; two statements for 500."""
-    columns = [c if wires or c.name != "wire" else _NO_WIRE for c in settled.c]
+    query = _COPIES if wires else _COPIES_READ
     found: dict[AppointmentId, Agreement] = {}
     for part in chunks(ids):
         copies: dict[AppointmentId, dict[Place, Settled]] = {}
-        for row in connection.execute(select(*columns).where(settled.c.appointment.in_(part))):
+        for row in connection.execute(query, {"ids": part}):
             place = (bare(row.channel), row.slot)
             copies.setdefault(row.appointment, {})[place] = _settled_of(row)
-        for row in connection.execute(select(agreements).where(agreements.c.id.in_(part))):
+        for row in connection.execute(_AGREED, {"ids": part}):
             found[row.id] = _agreement_of(row, copies.get(row.id, {}))
     return found
 

@@ -7,7 +7,7 @@ from collections.abc import Collection
 from datetime import datetime
 from typing import NamedTuple
 
-from sqlalchemy import Connection, delete, exists, select, update
+from sqlalchemy import Connection, bindparam, delete, exists, select, update
 
 from syncd.core.state import AppointmentId
 from syncd.store.database import Database, chunks, upsert
@@ -37,6 +37,19 @@ class Behind(NamedTuple):
     appointments: int
 
 
+_META = select(meta.c.value).where(meta.c.name == bindparam("of"))
+_UNHEARD = select(observed.c.channel, observed.c.marker_appointment).where(
+    observed.c.bridge == bindparam("of"),
+    DIRTY,
+    observed.c.appointment.is_(None),
+    observed.c.state == PRESENT,
+    observed.c.marker_installation == bindparam("by"),
+    ~exists().where(uids.c.bridge == bindparam("of"), uids.c.uid_index == observed.c.uid_index),
+    ~exists().where(tombstone_uids.c.uid_index == observed.c.uid_index),
+)
+_UNHEARD_SINCE = _UNHEARD.where(observed.c.at > bindparam("since"))
+
+
 class Anew:
     """The part of the store that notices that it is an old one."""
 
@@ -51,21 +64,11 @@ class Anew:
         such a mark is of a time after this state. Copies of which that was noticed before, and
         those with a UID that is known, are left out.
         """
-        columns = observed.c
-        query = select(columns.channel, columns.marker_appointment).where(
-            columns.bridge == bridge,
-            DIRTY,
-            columns.appointment.is_(None),
-            columns.state == PRESENT,
-            columns.marker_installation == self.installation,
-            ~exists().where(uids.c.bridge == bridge, uids.c.uid_index == columns.uid_index),
-            ~exists().where(tombstone_uids.c.uid_index == columns.uid_index),
-        )
         with self._database.read() as connection:
             last = _behind(connection, bridge)
-            if last is not None:
-                query = query.where(columns.at > last.at)
-            found = {id_ for channel, id_ in connection.execute(query) if channel in known}
+            query = _UNHEARD if last is None else _UNHEARD_SINCE
+            those = {"of": bridge, "by": self.installation, "since": last and last.at}
+            found = {id_ for channel, id_ in connection.execute(query, those) if channel in known}
             return found - _heard_of(connection, found)
 
     def begin_anew(self, bridge: str, at: datetime, appointments: int) -> None:
@@ -95,7 +98,7 @@ def begin_anew(connection: Connection, prefix: str = "") -> None:
 
 
 def _behind(connection: Connection, bridge: str) -> Behind | None:
-    text = connection.scalar(select(meta.c.value).where(meta.c.name == f"{_BEHIND}{bridge}"))
+    text = connection.scalar(_META, {"of": f"{_BEHIND}{bridge}"})
     if text is None:
         return None
     told = json.loads(text)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, Select, Table, case, func, null, select, union
+from sqlalchemy import Connection, Select, Table, bindparam, case, func, null, select, union
 
 from syncd.core.paths import Path
 from syncd.core.state import (
@@ -30,7 +31,7 @@ from syncd.store.agreements import read_agreements
 from syncd.store.channels import current_revision
 from syncd.store.codec import loads
 from syncd.store.confirm import intent_of
-from syncd.store.database import Database, chunks
+from syncd.store.database import Database, any_of, chunks
 from syncd.store.holds import Approval, insert_approval
 from syncd.store.look import GONE, PRESENT
 from syncd.store.observed import Observed, item_of
@@ -57,6 +58,45 @@ class Shown:
     orders: tuple[int, ...]
 
 
+_DUE = union(
+    select(observed.c.appointment).where(
+        observed.c.bridge == bindparam("of"), DIRTY, observed.c.appointment.is_not(None)
+    ),
+    select(due.c.appointment).where(due.c.bridge == bindparam("of"), due.c.at <= bindparam("now")),
+    select(asides.c.appointment).where(
+        asides.c.bridge == bindparam("of"), asides.c.until <= bindparam("now")
+    ),
+)
+_LEFT_ALONE = select(asides.c.appointment).where(
+    asides.c.bridge == bindparam("of"),
+    asides.c.channel == bindparam("everywhere"),
+    asides.c.until > bindparam("now"),
+)
+_ITEMS = select(observed).where(any_of(observed.c.appointment))
+_PLACES: Select[Any] = select(
+    observed.c.channel,
+    observed.c.key,
+    observed.c.state,
+    observed.c.at,
+    observed.c.before,
+    observed.c.appointment,
+    observed.c.slot,
+    observed.c.dirty,
+    observed.c.reason,
+    observed.c.parked,
+    null().label("reads"),
+).where(any_of(observed.c.appointment))
+"""As :data:`_ITEMS`, without the copies."""
+
+_BEGUN = select(intents).where(any_of(intents.c.appointment)).order_by(intents.c.id)
+_GIVEN = select(orders).where(any_of(orders.c.appointment)).order_by(orders.c.id)
+_ASIDE = select(asides).where(any_of(asides.c.appointment))
+_ASIDE_AFTER = _ASIDE.where(asides.c.until > bindparam("now"))
+_SETTLED_KEYS = select(
+    settled.c.appointment, settled.c.channel, settled.c.slot, settled.c.key
+).where(any_of(settled.c.appointment))
+
+
 class Cases:
     """The part of the store that says what is to be settled."""
 
@@ -65,26 +105,15 @@ class Cases:
 
     def due(self, bridge: str, now: datetime) -> list[AppointmentId]:
         """Appointments that changed, or whose time has come (``mark_due``, the end of an aside)."""
-        query = union(
-            select(observed.c.appointment).where(
-                observed.c.bridge == bridge, DIRTY, observed.c.appointment.is_not(None)
-            ),
-            select(due.c.appointment).where(due.c.bridge == bridge, due.c.at <= now),
-            select(asides.c.appointment).where(asides.c.bridge == bridge, asides.c.until <= now),
-        )
         with self._database.read() as connection:
-            found = set(connection.execute(query).scalars())
+            found = set(connection.execute(_DUE, {"of": bridge, "now": now}).scalars())
         return sorted(found - self.left_alone(bridge, now))
 
     def left_alone(self, bridge: str, now: datetime) -> frozenset[AppointmentId]:
         """Appointments that are set aside as a whole, in every channel."""
-        query = select(asides.c.appointment).where(
-            asides.c.bridge == bridge,
-            asides.c.channel == qualified(bridge, ""),
-            asides.c.until > now,
-        )
+        those = {"of": bridge, "everywhere": qualified(bridge, ""), "now": now}
         with self._database.read() as connection:
-            return frozenset(connection.execute(query).scalars())
+            return frozenset(connection.execute(_LEFT_ALONE, those).scalars())
 
     def mark_due(self, bridge: str, ids: Collection[AppointmentId], at: datetime) -> None:
         """Settle these appointments at ``at``, or earlier if that was said before."""
@@ -134,7 +163,7 @@ class Cases:
         with self._database.read() as connection:
             for part in chunks(list(ids)):
                 keys = _settled_keys(connection, part)
-                for id_, items in _items(connection, part).items():
+                for id_, items in _gathered(connection, _ITEMS, part).items():
                     chosen = {id(item) for item in _standing(items, keys.get(id_, {})).values()}
                     rest = [item for item in items if id(item) not in chosen]
                     if rest:
@@ -147,7 +176,7 @@ class Cases:
         with self._database.read() as connection:
             for part in chunks(list(ids)):
                 keys = _settled_keys(connection, part)
-                for id_, items in _places(connection, part).items():
+                for id_, items in _gathered(connection, _PLACES, part).items():
                     for place, item in _standing(items, keys.get(id_, {})).items():
                         if item.state == PRESENT:
                             found[id_, place] = item.key
@@ -184,7 +213,7 @@ class Cases:
         now: datetime | None,
     ) -> list[Case]:
         agreed = read_agreements(connection, ids)
-        items = _items(connection, ids)
+        items = _gathered(connection, _ITEMS, ids)
         begun = _begun(connection, ids)
         given = _given(connection, ids)
         waiting = _aside(connection, ids, now)
@@ -216,12 +245,16 @@ def mark_due(
     rows = [{"appointment": id_, "bridge": bridge, "at": at} for id_ in sorted(set(ids))]
     if not rows:
         return
-    insert = database.dialect_insert(connection, due)
+    connection.execute(_mark_due(connection.dialect.name), rows)
+
+
+@cache
+def _mark_due(dialect: str) -> Any:
+    insert = database.dialect_insert(dialect, due)
     earlier = case((due.c.at < insert.excluded.at, due.c.at), else_=insert.excluded.at)
-    statement = insert.on_conflict_do_update(
+    return insert.on_conflict_do_update(
         index_elements=["appointment"], set_={"at": earlier, "bridge": insert.excluded.bridge}
     )
-    connection.execute(statement, rows)
 
 
 def _bridge(connection: Connection, appointment: AppointmentId) -> str:
@@ -237,37 +270,13 @@ def _bridge(connection: Connection, appointment: AppointmentId) -> str:
     raise LookupError(f"there is no appointment {appointment}")
 
 
-def _items(
-    connection: Connection, ids: Sequence[AppointmentId]
+def _gathered(
+    connection: Connection, query: Select[Any], ids: Sequence[AppointmentId]
 ) -> dict[AppointmentId, list[Observed]]:
-    return _gathered(connection, select(observed).where(observed.c.appointment.in_(ids)))
-
-
-def _places(
-    connection: Connection, ids: Sequence[AppointmentId]
-) -> dict[AppointmentId, list[Observed]]:
-    """As :func:`_items`, without the copies."""
-    columns = observed.c
-    query: Select[Any] = select(
-        columns.channel,
-        columns.key,
-        columns.state,
-        columns.at,
-        columns.before,
-        columns.appointment,
-        columns.slot,
-        columns.dirty,
-        columns.reason,
-        columns.parked,
-        null().label("reads"),
-    ).where(columns.appointment.in_(ids))
-    return _gathered(connection, query)
-
-
-def _gathered(connection: Connection, query: Select[Any]) -> dict[AppointmentId, list[Observed]]:
     """Items by appointment, each by channel and key."""
     found: dict[AppointmentId, list[Observed]] = {}
-    for item in sorted(map(item_of, connection.execute(query)), key=lambda i: (i.channel, i.key)):
+    items = map(item_of, connection.execute(query, {"ids": ids}))
+    for item in sorted(items, key=lambda each: (each.channel, each.key)):
         found.setdefault(item.appointment or "", []).append(item)
     return found
 
@@ -276,8 +285,7 @@ def _begun(
     connection: Connection, ids: Sequence[AppointmentId]
 ) -> dict[AppointmentId, list[Intent]]:
     found: dict[AppointmentId, list[Intent]] = {}
-    query = select(intents).where(intents.c.appointment.in_(ids)).order_by(intents.c.id)
-    for row in connection.execute(query):
+    for row in connection.execute(_BEGUN, {"ids": ids}):
         found.setdefault(row.appointment, []).append(intent_of(row))
     return found
 
@@ -286,8 +294,7 @@ def _given(
     connection: Connection, ids: Sequence[AppointmentId]
 ) -> dict[AppointmentId, dict[int, Order]]:
     found: dict[AppointmentId, dict[int, Order]] = {}
-    query = select(orders).where(orders.c.appointment.in_(ids)).order_by(orders.c.id)
-    for row in connection.execute(query):
+    for row in connection.execute(_GIVEN, {"ids": ids}):
         found.setdefault(row.appointment, {})[row.id] = decode_order(row.body)
     return found
 
@@ -296,10 +303,8 @@ def _aside(
     connection: Connection, ids: Sequence[AppointmentId], now: datetime | None
 ) -> dict[AppointmentId, list[tuple[Place, Path]]]:
     found: dict[AppointmentId, list[tuple[Place, Path]]] = {}
-    query = select(asides).where(asides.c.appointment.in_(ids))
-    if now is not None:
-        query = query.where(asides.c.until > now)
-    for row in connection.execute(query):
+    query = _ASIDE if now is None else _ASIDE_AFTER
+    for row in connection.execute(query, {"ids": ids, "now": now}):
         place = (bare(row.channel), row.slot)
         found.setdefault(row.appointment, []).append((place, tuple(loads(row.path))))
     return found
@@ -308,10 +313,8 @@ def _aside(
 def _settled_keys(
     connection: Connection, ids: Sequence[AppointmentId]
 ) -> dict[AppointmentId, dict[tuple[ChannelName, Slot], str]]:
-    columns = settled.c
-    query = select(columns.appointment, columns.channel, columns.slot, columns.key)
     found: dict[AppointmentId, dict[tuple[ChannelName, Slot], str]] = {}
-    for row in connection.execute(query.where(columns.appointment.in_(ids))):
+    for row in connection.execute(_SETTLED_KEYS, {"ids": ids}):
         found.setdefault(row.appointment, {})[bare(row.channel), row.slot] = row.key
     return found
 

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, select, update
+from sqlalchemy import Connection, Row, bindparam, delete, select, update
 
-from syncd.store.database import Database, chunks, insert_new, upsert
+from syncd.store.database import Database, any_of, chunks, insert_new, upsert
 from syncd.store.schema import channels, doubts, intents, meta, observed, owed, settled
 
 _INSTALLATION = "installation"
@@ -39,6 +39,15 @@ class ChannelState:
     error: str = ""
 
 
+_META = select(meta.c.value).where(meta.c.name == bindparam("of"))
+_STATES = select(channels)
+_STATE = _STATES.where(channels.c.channel == bindparam("of"))
+_STATES_OF = _STATES.where(any_of(channels.c.channel))
+_LAST_REVISION = select(meta.c.value).where(meta.c.name == _REVISION)
+_TAKE_REVISION = _LAST_REVISION.with_for_update()
+_NEXT_REVISION = update(meta).where(meta.c.name == _REVISION).values(value=bindparam("next"))
+
+
 class Channels:
     """The part of the store that concerns whole channels."""
 
@@ -49,7 +58,7 @@ class Channels:
     def meta_get(self, name: str) -> str | None:
         """A small fact, ``None`` if it was never set."""
         with self._database.read() as connection:
-            return connection.scalar(select(meta.c.value).where(meta.c.name == name))
+            return connection.scalar(_META, {"of": name})
 
     def metas(self, prefix: str) -> dict[str, str]:
         """The small facts whose names begin so and that are not empty, by the rest of the name."""
@@ -71,7 +80,7 @@ class Channels:
     def channel_states(self) -> list[ChannelState]:
         """The states of all channels, by name."""
         with self._database.read() as connection:
-            rows = connection.execute(select(channels)).all()
+            rows = connection.execute(_STATES).all()
         return sorted((_state_of(row) for row in rows), key=lambda state: state.channel)
 
     def save_channel_state(self, state: ChannelState) -> None:
@@ -92,7 +101,7 @@ class Channels:
 
 def read_channel_state(connection: Connection, channel: str) -> ChannelState | None:
     """The state of one channel."""
-    row = connection.execute(select(channels).where(channels.c.channel == channel)).first()
+    row = connection.execute(_STATE, {"of": channel}).first()
     return None if row is None else _state_of(row)
 
 
@@ -100,8 +109,8 @@ def read_channel_states(connection: Connection, names: Collection[str]) -> dict[
     """The states of many channels, by name."""
     found: dict[str, ChannelState] = {}
     for part in chunks(list(names)):
-        query = select(channels).where(channels.c.channel.in_(part))
-        found.update((row.channel, _state_of(row)) for row in connection.execute(query))
+        rows = connection.execute(_STATES_OF, {"ids": part})
+        found.update((row.channel, _state_of(row)) for row in rows)
     return found
 
 
@@ -153,16 +162,14 @@ def next_revision(connection: Connection) -> int:
     Whoever has taken one holds the row until the transaction ends, so revisions become
     visible in their order: who reads the revision first has seen all that bears a lower one.
     """
-    current = select(meta.c.value).where(meta.c.name == _REVISION).with_for_update()
-    revision = int(connection.execute(current).scalar_one()) + 1
-    connection.execute(update(meta).where(meta.c.name == _REVISION).values(value=str(revision)))
+    revision = int(connection.execute(_TAKE_REVISION).scalar_one()) + 1
+    connection.execute(_NEXT_REVISION, {"next": str(revision)})
     return revision
 
 
 def current_revision(connection: Connection) -> int:
     """The last revision whose changes this transaction sees."""
-    value = connection.execute(select(meta.c.value).where(meta.c.name == _REVISION)).scalar_one()
-    return int(value)
+    return int(connection.execute(_LAST_REVISION).scalar_one())
 
 
 def _state_of(row: Row[Any]) -> ChannelState:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 from sqlalchemy import (
     Connection,
+    Delete,
+    Insert,
     Table,
-    and_,
     bindparam,
     delete,
     exists,
@@ -23,7 +25,7 @@ from syncd.core.state import Agreement, AppointmentId, Intent, Plan, Write
 from syncd.store.agreements import agreement_row, settled_rows, uid_rows
 from syncd.store.cases import Shown, mark_due
 from syncd.store.confirm import intent_row
-from syncd.store.database import Database, chunks, insert_new, upsert
+from syncd.store.database import Database, any_of, chunks, insert_new, upsert
 from syncd.store.look import GONE
 from syncd.store.owed import forget_paid
 from syncd.store.records import record_rows
@@ -124,10 +126,40 @@ def _store_intents(
     ]
     if not writes:
         return []
-    statement = insert(intents).returning(intents.c.id, sort_by_parameter_order=True)
     rows = [intent_row(bridge, id_, write, at) for id_, write in writes]
-    numbers = connection.execute(statement, rows).scalars().all()
+    numbers = connection.execute(_BEGIN, rows).scalars().all()
     return [Intent(number, write, at) for number, (_, write) in zip(numbers, writes, strict=True)]
+
+
+_BEGIN = insert(intents).returning(intents.c.id, sort_by_parameter_order=True)
+_MOVE = (
+    update(observed)
+    .where(observed.c.channel == bindparam("of_channel"), observed.c.key == bindparam("of_key"))
+    .values(appointment=bindparam("to"), slot=bindparam("to_slot"))
+)
+_CLEAN = update(observed).values(dirty=0)
+_CLEAN_SEEN = _CLEAN.where(
+    observed.c.appointment == bindparam("of"), observed.c.dirty <= bindparam("seen")
+)
+_CLEAN_ALL = _CLEAN.where(any_of(observed.c.appointment))
+_FORGET_GONE = delete(observed).where(
+    any_of(observed.c.appointment),
+    observed.c.state == GONE,
+    observed.c.dirty == 0,
+    ~exists(
+        select(literal_column("1")).where(
+            settled.c.appointment == observed.c.appointment,
+            settled.c.channel == observed.c.channel,
+            settled.c.key == observed.c.key,
+        )
+    ),
+)
+_RELEASE = update(observed).where(any_of(observed.c.appointment)).values(appointment=None, slot="")
+_NOT_DUE = delete(due).where(
+    any_of(due.c.appointment),
+    due.c.appointment.not_in(select(orders.c.appointment).where(any_of(orders.c.appointment))),
+)
+_EXPIRED = delete(asides).where(any_of(asides.c.appointment), asides.c.until <= bindparam("now"))
 
 
 def _move_observed(connection: Connection, bridge: str, plans: Iterable[Plan]) -> None:
@@ -138,59 +170,26 @@ def _move_observed(connection: Connection, bridge: str, plans: Iterable[Plan]) -
         for channel, key, slot in plan.moved
     ]
     if rows:
-        connection.execute(
-            update(observed)
-            .where(
-                observed.c.channel == bindparam("of_channel"), observed.c.key == bindparam("of_key")
-            )
-            .values(appointment=bindparam("to"), slot=bindparam("to_slot")),
-            rows,
-        )
+        connection.execute(_MOVE, rows)
 
 
 def _settle_observed(connection: Connection, shown: Mapping[AppointmentId, Shown | None]) -> None:
     """What the cases showed is settled; what is gone and no longer settled is forgotten."""
     places = [{"of": id_, "seen": each.revision} for id_, each in shown.items() if each is not None]
-    clean = update(observed).values(dirty=0)
     if places:
-        seen = and_(
-            observed.c.appointment == bindparam("of"), observed.c.dirty <= bindparam("seen")
-        )
-        connection.execute(clean.where(seen), places)
+        connection.execute(_CLEAN_SEEN, places)
     unseen = [id_ for id_, each in shown.items() if each is None]
     for part in chunks(unseen):
-        connection.execute(clean.where(observed.c.appointment.in_(part)))
+        connection.execute(_CLEAN_ALL, {"ids": part})
     for part in chunks(list(shown)):
-        _forget_gone(connection, part)
-
-
-def _forget_gone(connection: Connection, ids: Sequence[AppointmentId]) -> None:
-    still_settled = exists(
-        select(literal_column("1")).where(
-            settled.c.appointment == observed.c.appointment,
-            settled.c.channel == observed.c.channel,
-            settled.c.key == observed.c.key,
-        )
-    )
-    connection.execute(
-        delete(observed).where(
-            observed.c.appointment.in_(ids),
-            observed.c.state == GONE,
-            observed.c.dirty == 0,
-            ~still_settled,
-        )
-    )
+        connection.execute(_FORGET_GONE, {"ids": part})
 
 
 def _release(connection: Connection, plans: Iterable[Plan]) -> None:
     """Copies of an appointment that has ended are no longer its own: pairing meets them."""
     ids = [plan.id for plan in plans if plan.agreement is None]
     for part in chunks(ids):
-        connection.execute(
-            update(observed)
-            .where(observed.c.appointment.in_(part))
-            .values(appointment=None, slot="")
-        )
+        connection.execute(_RELEASE, {"ids": part})
 
 
 def _consume(
@@ -203,20 +202,25 @@ def _consume(
     unseen = [id_ for id_, each in shown.items() if each is None]
     _delete_where(connection, orders, "appointment", unseen)
     for part in chunks(ids):
-        waiting = select(orders.c.appointment).where(orders.c.appointment.in_(part))
-        connection.execute(
-            delete(due).where(due.c.appointment.in_(part), due.c.appointment.not_in(waiting))
-        )
-        connection.execute(
-            delete(asides).where(asides.c.appointment.in_(part), asides.c.until <= at)
-        )
+        connection.execute(_NOT_DUE, {"ids": part})
+        connection.execute(_EXPIRED, {"ids": part, "now": at})
 
 
 def _insert(connection: Connection, table: Table, rows: Sequence[dict[str, Any]]) -> None:
     if rows:
-        connection.execute(insert(table), rows)
+        connection.execute(_inserting(table), rows)
 
 
 def _delete_where(connection: Connection, table: Table, column: str, values: Sequence[Any]) -> None:
     for part in chunks(values):
-        connection.execute(delete(table).where(table.c[column].in_(part)))
+        connection.execute(_delete(table, column), {"ids": part})
+
+
+@cache
+def _inserting(table: Table) -> Insert:
+    return insert(table)
+
+
+@cache
+def _delete(table: Table, column: str) -> Delete:
+    return delete(table).where(any_of(table.c[column]))

@@ -22,7 +22,7 @@ from syncd.core.state import (
 from syncd.store.agreements import settled_row, uid_rows
 from syncd.store.channels import next_revision
 from syncd.store.codec import dumps, loads
-from syncd.store.database import chunks, insert_new, upsert
+from syncd.store.database import any_of, chunks, insert_new, upsert
 from syncd.store.look import COPY_SHOWN, PRESENT, present_row
 from syncd.store.rows import bare, qualified
 from syncd.store.schema import agreements, intents, observed, settled, uids
@@ -99,12 +99,25 @@ def _uids(
     connection: Connection, ids: Sequence[AppointmentId]
 ) -> dict[AppointmentId, frozenset[str]]:
     """The UIDs of those appointments that have an agreement."""
-    query = select(agreements.c.id, agreements.c.uids)
     return {
         row.id: frozenset(loads(row.uids))
         for part in chunks(sorted(set(ids)))
-        for row in connection.execute(query.where(agreements.c.id.in_(part)))
+        for row in connection.execute(_UIDS, {"ids": part})
     }
+
+
+_UIDS = select(agreements.c.id, agreements.c.uids).where(any_of(agreements.c.id))
+_SHOWN = select(
+    observed.c.channel,
+    observed.c.key,
+    observed.c.state,
+    observed.c.version,
+    observed.c.wire,
+    observed.c.dirty,
+).where(observed.c.channel == bindparam("of"), any_of(observed.c.key))
+_OURS = select(settled.c.appointment, settled.c.channel, settled.c.slot).where(
+    settled.c.ours, any_of(settled.c.appointment)
+)
 
 
 def _show(
@@ -146,20 +159,10 @@ def _shown(connection: Connection, results: Sequence[Confirmed]) -> dict[tuple[s
     by_channel: dict[str, list[Key]] = {}
     for row, copy in results:
         by_channel.setdefault(row.channel, []).append(copy.key)
-    columns = observed.c
-    query = select(
-        columns.channel,
-        columns.key,
-        columns.state,
-        columns.version,
-        columns.wire,
-        columns.dirty,
-    )
     found: dict[tuple[str, Key], Any] = {}
     for channel, keys in by_channel.items():
         for part in chunks(keys):
-            these = query.where(columns.channel == channel, columns.key.in_(part))
-            for last in connection.execute(these):
+            for last in connection.execute(_SHOWN, {"of": channel, "ids": part}):
                 found[last.channel, last.key] = last
     return found
 
@@ -180,12 +183,10 @@ def _shows(shown: Row[Any], copy: Copy) -> bool:
 
 
 def _settle(connection: Connection, results: Sequence[Confirmed], at: datetime) -> None:
-    columns = settled.c
-    query = select(columns.appointment, columns.channel, columns.slot).where(columns.ours)
     ours: set[tuple[AppointmentId, str, Slot]] = {
         (row.appointment, row.channel, row.slot)
         for part in chunks(sorted({each.row.appointment for each in results}))
-        for row in connection.execute(query.where(columns.appointment.in_(part)))
+        for row in connection.execute(_OURS, {"ids": part})
     }
     rows: list[dict[str, Any]] = []
     for row, copy in results:

@@ -26,9 +26,11 @@ from typing import Any, TypeVar
 
 from sqlalchemy import (
     URL,
+    ColumnElement,
     Connection,
     Engine,
     Table,
+    bindparam,
     create_engine,
     event,
     inspect,
@@ -199,7 +201,13 @@ def upsert(
 def insert_new(connection: Connection, table: Table, rows: Sequence[dict[str, Any]]) -> None:
     """Insert the ``rows`` whose key is not there yet."""
     if rows:
-        connection.execute(dialect_insert(connection, table).on_conflict_do_nothing(), list(rows))
+        connection.execute(_insert_new(connection.dialect.name, table), list(rows))
+
+
+def any_of(column: ColumnElement[Any], name: str = "ids") -> ColumnElement[bool]:
+    """Whether a column has one of the values that ``name`` is given: for statements that are made
+    once, since to make one takes longer than to carry it out."""
+    return column.in_(bindparam(name, expanding=True))
 
 
 def chunks(items: Sequence[_Item], size: int = CHUNK) -> Iterator[Sequence[_Item]]:
@@ -219,9 +227,14 @@ def _upsert(dialect: str, table: Table, changed: tuple[str, ...]) -> Any:
     )
 
 
-def dialect_insert(connection: Connection, table: Table) -> Any:
+@lru_cache(maxsize=32)
+def _insert_new(dialect: str, table: Table) -> Any:
+    return _insert_of(dialect)(table).on_conflict_do_nothing()
+
+
+def dialect_insert(dialect: str, table: Table) -> Any:
     """The dialect's own insert: both know ``ON CONFLICT`` and spell it alike."""
-    return _insert_of(connection.dialect.name)(table)
+    return _insert_of(dialect)(table)
 
 
 @lru_cache(maxsize=2)

@@ -32,6 +32,17 @@ _STOPPING = select(meta.c.value).where(
 """Asked before each write: to build it takes longer than to carry it out."""
 
 
+_ALL = select(holds).order_by(holds.c.id)
+_IN_STATE = _ALL.where(holds.c.state == bindparam("of"))
+_WRITES_SINCE = (
+    select(write_log)
+    .where(write_log.c.at >= bindparam("since"))
+    .order_by(write_log.c.at, write_log.c.id)
+)
+_LOG = insert(write_log)
+_FORGET_LOG = delete(write_log).where(write_log.c.at < bindparam("oldest"))
+
+
 class HoldState(StrEnum):
     """``gone``: approved and carried out, replaced, or no longer needed."""
 
@@ -118,11 +129,9 @@ class Holds:
 
     def holds(self, state: HoldState | None = None) -> list[Hold]:
         """Holds in this state, or all of them, oldest first."""
-        query = select(holds).order_by(holds.c.id)
-        if state is not None:
-            query = query.where(holds.c.state == HoldState(state).value)
+        query, those = (_ALL, {}) if state is None else (_IN_STATE, {"of": HoldState(state).value})
         with self._database.read() as connection:
-            return [_hold_of(row) for row in connection.execute(query)]
+            return [_hold_of(row) for row in connection.execute(query, those)]
 
     def approve_hold(self, hold_id: int, by: str, at: datetime) -> bool:
         """A person allows exactly the writes of an open hold. False if it is open no longer."""
@@ -179,8 +188,8 @@ class Holds:
         ]
         oldest = max(write.at for write in writes) - LOG_KEPT
         with self._database.write() as connection:
-            connection.execute(insert(write_log), rows)
-            connection.execute(delete(write_log).where(write_log.c.at < oldest))
+            connection.execute(_LOG, rows)
+            connection.execute(_FORGET_LOG, {"oldest": oldest})
 
     def forget_writes(self, at: datetime, writes: Collection[tuple[str, AppointmentId]]) -> None:
         """Writes (channel, appointment) logged at ``at`` that certainly were not carried out."""
@@ -196,15 +205,10 @@ class Holds:
 
     def writes_since(self, since: datetime) -> list[LoggedWrite]:
         """The writes at ``since`` or later, oldest first."""
-        query = (
-            select(write_log)
-            .where(write_log.c.at >= since)
-            .order_by(write_log.c.at, write_log.c.id)
-        )
         with self._database.read() as connection:
             return [
                 LoggedWrite(row.at, row.channel, row.operation, row.appointment, row.approved)
-                for row in connection.execute(query)
+                for row in connection.execute(_WRITES_SINCE, {"since": since})
             ]
 
 

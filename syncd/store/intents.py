@@ -21,13 +21,36 @@ from syncd.core.state import (
     Version,
 )
 from syncd.store.confirm import ASSIGN, Confirmed, confirm_writes, intent_of
-from syncd.store.database import Database, chunks, upsert
+from syncd.store.database import Database, any_of, chunks, upsert
 from syncd.store.look import GONE, PRESENT, Look, store_shown
 from syncd.store.rows import bare
 from syncd.store.schema import DIRTY, agreements, due, intents, observed, settled
 
 MADE = and_(intents.c.done, intents.c.operation == Operation.CREATE.value, intents.c.key != "")
 """Accepted creates whose copies have not been seen yet."""
+
+_ACCEPTED = select(intents.c.id).where(intents.c.bridge == bindparam("of"), intents.c.done).limit(1)
+_PLACES = select(intents.c.appointment, intents.c.channel, intents.c.slot).where(
+    intents.c.bridge == bindparam("of")
+)
+_CHANNELS = select(intents.c.appointment, intents.c.channel).where(any_of(intents.c.appointment))
+_UNSEEN = (
+    select(intents, observed.c.key.label("observed_key"), observed.c.reads, observed.c.version)
+    .outerjoin(
+        observed,
+        and_(observed.c.channel == intents.c.channel, observed.c.key == intents.c.key),
+    )
+    .where(
+        intents.c.bridge == bindparam("of"),
+        intents.c.done,
+        or_(
+            observed.c.key.is_(None),
+            # What a create was based on is nothing.
+            and_(~DIRTY, intents.c.operation != Operation.CREATE.value),
+        ),
+    )
+    .order_by(intents.c.id)
+)
 
 
 class Intents:
@@ -45,28 +68,8 @@ class Intents:
     def unseen(self, bridge: str, channels: Collection[ChannelName]) -> list[Intent]:
         """The accepted writes in these channels of which nothing is seen: no item at their key,
         or still the copy that the write was based on. Oldest first."""
-        there = and_(observed.c.channel == intents.c.channel, observed.c.key == intents.c.key)
-        query = (
-            select(
-                intents,
-                observed.c.key.label("observed_key"),
-                observed.c.reads,
-                observed.c.version,
-            )
-            .outerjoin(observed, there)
-            .where(
-                intents.c.bridge == bridge,
-                intents.c.done,
-                or_(
-                    observed.c.key.is_(None),
-                    # What a create was based on is nothing.
-                    and_(~DIRTY, intents.c.operation != Operation.CREATE.value),
-                ),
-            )
-            .order_by(intents.c.id)
-        )
         with self._database.read() as connection:
-            rows = connection.execute(query)
+            rows = connection.execute(_UNSEEN, {"of": bridge})
             return [
                 intent
                 for row in rows
@@ -75,26 +78,21 @@ class Intents:
 
     def waits_for_look(self, bridge: str) -> bool:
         """Whether a write was accepted whose effect has not been seen yet."""
-        query = select(intents.c.id).where(intents.c.bridge == bridge, intents.c.done).limit(1)
         with self._database.read() as connection:
-            return connection.execute(query).first() is not None
+            return connection.execute(_ACCEPTED, {"of": bridge}).first() is not None
 
     def begun(self, bridge: str) -> set[tuple[AppointmentId, ChannelName, Slot]]:
         """The places at which the bridge has open intents."""
-        columns = intents.c
-        query = select(columns.appointment, columns.channel, columns.slot)
         with self._database.read() as connection:
-            rows = connection.execute(query.where(columns.bridge == bridge)).all()
+            rows = connection.execute(_PLACES, {"of": bridge}).all()
         return {(row.appointment, bare(row.channel), row.slot) for row in rows}
 
     def places_begun(self, ids: Collection[AppointmentId]) -> dict[AppointmentId, set[ChannelName]]:
         """The channels in which these appointments have open intents."""
-        columns = intents.c
-        query = select(columns.appointment, columns.channel)
         found: dict[AppointmentId, set[ChannelName]] = {}
         with self._database.read() as connection:
             for part in chunks(sorted(ids)):
-                for row in connection.execute(query.where(columns.appointment.in_(part))):
+                for row in connection.execute(_CHANNELS, {"ids": part}):
                     found.setdefault(row.appointment, set()).add(bare(row.channel))
         return found
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, select
+from sqlalchemy import Connection, Row, bindparam, select
 
 from syncd.connector import Unreadable
 from syncd.core.state import Copy, Key
@@ -19,7 +19,7 @@ from syncd.store.channels import (
     write_channel_state,
     write_channel_states,
 )
-from syncd.store.database import chunks, upsert
+from syncd.store.database import any_of, chunks, upsert
 from syncd.store.rows import COPY_COLUMNS, NO_COPY, bridge_of, copy_columns
 from syncd.store.schema import KEY_LIMIT, indexable, observed
 
@@ -147,22 +147,23 @@ def fits(key: Key) -> bool:
     return len(key) * 4 <= KEY_LIMIT or len(key.encode("utf-8", "replace")) <= KEY_LIMIT
 
 
+_KNOWN = select(
+    observed.c.channel,
+    observed.c.key,
+    observed.c.bridge,
+    observed.c.state,
+    observed.c.version,
+    observed.c.wire,
+    observed.c.before,
+    observed.c.dirty,
+    observed.c.reason,
+).where(observed.c.channel == bindparam("of"), any_of(observed.c.key))
+
+
 def _known_rows(connection: Connection, channel: str, keys: Iterable[Key]) -> dict[Key, Row[Any]]:
-    columns = observed.c
-    query = select(
-        columns.channel,
-        columns.key,
-        columns.bridge,
-        columns.state,
-        columns.version,
-        columns.wire,
-        columns.before,
-        columns.dirty,
-        columns.reason,
-    ).where(columns.channel == channel)
     found: dict[Key, Any] = {}
     for part in chunks(list(keys)):
-        for row in connection.execute(query.where(columns.key.in_(part))):
+        for row in connection.execute(_KNOWN, {"of": channel, "ids": part}):
             found[row.key] = row
     return found
 

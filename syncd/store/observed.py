@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from itertools import islice
 from sys import intern
 from typing import Any
@@ -69,6 +70,11 @@ class Observed:
     parked: datetime | None
 
 
+_KNOWN = select(observed.c.key, observed.c.version).where(
+    observed.c.channel == bindparam("of"), observed.c.state.in_((PRESENT, UNREADABLE))
+)
+
+
 class Observations:
     """The part of the store that concerns what channels show."""
 
@@ -76,11 +82,9 @@ class Observations:
 
     def known(self, channel: str) -> dict[Key, Version | None]:
         """The versions of all items that the channel has, readable or not."""
-        query = select(observed.c.key, observed.c.version).where(
-            observed.c.channel == channel, observed.c.state.in_((PRESENT, UNREADABLE))
-        )
         with self._database.read() as connection:
-            return {row.key: row.version for row in connection.execute(query)}
+            rows = connection.execute(_KNOWN, {"of": channel})
+            return {row.key: row.version for row in rows}
 
     def record_look(self, channel: str, look: Look) -> int:
         """Store a look and its cursor together; returns the number of items that changed.
@@ -129,10 +133,8 @@ class Observations:
         Those parked beyond ``now`` are left out. Without ``wires`` the wire form of each copy
         is left empty: of many copies it is most of what they are.
         """
-        query = _unassigned(bridge, PRESENT, () if wires else ("wire",))
-        if now is not None:
-            query = query.where(or_(observed.c.parked.is_(None), observed.c.parked <= now))
-        return self._sorted(query)
+        query = _unassigned(PRESENT, wires=wires, parked=now is None)
+        return self._sorted(query, {"of": bridge, "now": now})
 
     def unborn(self, bridge: str) -> list[Observed]:
         """The items, without their wire forms, of appointments that were paired and have never
@@ -157,7 +159,7 @@ class Observations:
 
     def pending_gone(self, bridge: str) -> list[Observed]:
         """Items that went before they were paired: drop them."""
-        return self._sorted(_unassigned(bridge, GONE))
+        return self._sorted(_unassigned(GONE), {"of": bridge})
 
     def drop_observed(self, channel: str, keys: Collection[Key]) -> None:
         """Forget items."""
@@ -296,9 +298,9 @@ class Observations:
             ]
         return sorted(map(item_of, rows), key=_order)
 
-    def _sorted(self, query: Any) -> list[Observed]:
+    def _sorted(self, query: Any, those: Mapping[str, Any] | None = None) -> list[Observed]:
         with self._database.read() as connection:
-            rows = connection.execute(query).yield_per(500)
+            rows = connection.execute(query, those).yield_per(500)
             # Sorted here: databases do not agree on how to sort text.
             return sorted(map(item_of, rows), key=_order)
 
@@ -347,13 +349,18 @@ def _places(items: Iterable[tuple[str, Key]]) -> Iterator[dict[str, Any]]:
     return ({"of_channel": channel, "of_key": key} for channel, key in items)
 
 
-def _unassigned(bridge: str, state: str, without: Collection[str] = ()) -> Any:
-    return select(*_without(*without)).where(
-        observed.c.bridge == bridge,
+@cache
+def _unassigned(state: str, *, wires: bool = True, parked: bool = True) -> Any:
+    """Items of a bridge without an appointment; not ``parked``: without those parked for later."""
+    query = select(*_without(*() if wires else ("wire",))).where(
+        observed.c.bridge == bindparam("of"),
         DIRTY,
         observed.c.appointment.is_(None),
         observed.c.state == state,
     )
+    if parked:
+        return query
+    return query.where(or_(observed.c.parked.is_(None), observed.c.parked <= bindparam("now")))
 
 
 def _without(*names: str) -> list[Any]:

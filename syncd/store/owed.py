@@ -12,11 +12,23 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, and_, delete, func, or_, select, tuple_, update
+from sqlalchemy import (
+    Connection,
+    Row,
+    Select,
+    and_,
+    bindparam,
+    delete,
+    func,
+    or_,
+    select,
+    tuple_,
+    update,
+)
 
 from syncd.core.state import AppointmentId, Plan, Slot
 from syncd.store.cases import mark_due
-from syncd.store.database import Database, chunks, upsert
+from syncd.store.database import Database, any_of, chunks, upsert
 from syncd.store.rows import bare, bridge_of
 from syncd.store.schema import due, intents, owed
 
@@ -77,6 +89,25 @@ class Debt:
     again: datetime | None
 
 
+_OWED = select(owed).where(any_of(owed.c.appointment))
+_DEBTS = (
+    select(
+        owed.c.channel,
+        func.max(owed.c.system).label("system"),
+        func.count().label("writes"),
+        func.min(owed.c.since).label("since"),
+        func.min(due.c.at).label("again"),
+    )
+    .outerjoin(due, due.c.appointment == owed.c.appointment)
+    .group_by(owed.c.channel)
+)
+_DEBTS_OF = _DEBTS.where(owed.c.bridge == bindparam("of"))
+_WHY = select(owed.c.channel, owed.c.reason).order_by(
+    owed.c.tried.is_not(None), owed.c.tried, owed.c.since
+)
+"""The reason that comes last is told."""
+
+
 class OwedWrites:
     """The part of the store that tells what could not be written."""
 
@@ -88,7 +119,7 @@ class OwedWrites:
             rows = [
                 row
                 for part in chunks(sorted(ids))
-                for row in connection.execute(select(owed).where(owed.c.appointment.in_(part)))
+                for row in connection.execute(_OWED, {"ids": part})
             ]
         found = map(_owed_of, rows)
         return {each.spot: each for each in found}
@@ -156,22 +187,10 @@ class OwedWrites:
 
     def debts(self, bridge: str | None = None) -> list[Debt]:
         """What channels are owed, by name."""
-        columns = owed.c
-        query = select(
-            columns.channel,
-            func.max(columns.system).label("system"),
-            func.count().label("writes"),
-            func.min(columns.since).label("since"),
-            func.min(due.c.at).label("again"),
-        ).outerjoin(due, due.c.appointment == columns.appointment)
-        if bridge is not None:
-            query = query.where(columns.bridge == bridge)
-        last = select(columns.channel, columns.reason).order_by(
-            columns.tried.is_not(None), columns.tried, columns.since
-        )
+        query = _DEBTS if bridge is None else _DEBTS_OF
         with self._database.read() as connection:
-            rows = connection.execute(query.group_by(columns.channel)).all()
-            told = {row.channel: row.reason for row in connection.execute(last)} if rows else {}
+            rows = connection.execute(query, {"of": bridge}).all()
+            told = {row.channel: row.reason for row in connection.execute(_WHY)} if rows else {}
         found = [
             Debt(r.channel, r.system, r.writes, r.since, told[r.channel], r.again) for r in rows
         ]
@@ -188,8 +207,7 @@ def forget_paid(connection: Connection, plans: Iterable[Plan]) -> None:
     kept = {(plan.id, write.channel, write.slot): None for plan in plans for write in plan.writes}
     rows: list[Spot] = []
     for part in chunks([plan.id for plan in plans]):
-        query = select(owed.c.appointment, owed.c.channel, owed.c.slot)
-        for row in connection.execute(query.where(owed.c.appointment.in_(part))):
+        for row in connection.execute(_OWED, {"ids": part}):
             if (row.appointment, bare(row.channel), row.slot) not in kept:
                 rows.append((row.appointment, row.channel, row.slot))
     _forget(connection, rows)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, insert, select
+from sqlalchemy import Connection, Row, bindparam, delete, insert, select
 
 from syncd.core.paths import Path
 from syncd.core.state import PERSON, AppointmentId, ChannelName, Key, Kind, Record, Slot
@@ -19,6 +19,10 @@ from syncd.store.rows import bare, bridge_of, qualified
 from syncd.store.schema import asides, doubts, history
 from syncd.store.state_codec import decode_record, encode_record
 
+_ASIDES = select(asides).order_by(asides.c.id)
+_ASIDES_OF = _ASIDES.where(asides.c.bridge == bindparam("of"))
+_DOUBTS = select(doubts)
+_DOUBTS_OF = _DOUBTS.where(doubts.c.bridge == bindparam("of"))
 _WRITTEN_OVER = (Kind.PUT_BACK.value, Kind.OVERWRITTEN.value, Kind.CONFLICT.value)
 
 
@@ -158,11 +162,9 @@ class Records:
 
     def asides(self, bridge: str | None = None) -> list[Aside]:
         """What is set aside, oldest first. One that has expired stays until it is settled."""
-        query = select(asides).order_by(asides.c.id)
-        if bridge is not None:
-            query = query.where(asides.c.bridge == bridge)
+        query = _ASIDES if bridge is None else _ASIDES_OF
         with self._database.read() as connection:
-            return [_aside_of(row) for row in connection.execute(query)]
+            return [_aside_of(row) for row in connection.execute(query, {"of": bridge})]
 
     def release(
         self,
@@ -202,11 +204,9 @@ class Records:
 
     def doubts(self, bridge: str | None = None) -> list[Doubt]:
         """The inbox of doubtful pairs."""
-        query = select(doubts)
-        if bridge is not None:
-            query = query.where(doubts.c.bridge == bridge)
+        query = _DOUBTS if bridge is None else _DOUBTS_OF
         with self._database.read() as connection:
-            rows = connection.execute(query).all()
+            rows = connection.execute(query, {"of": bridge}).all()
         found = (
             Doubt(row.channel, row.key, tuple(loads(row.candidates)), row.reason, row.at)
             for row in rows

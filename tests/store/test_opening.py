@@ -107,8 +107,10 @@ def test_the_due_are_found_by_the_partial_index(tmp_path: Path) -> None:
 
     database = open_database(f"sqlite:///{tmp_path / 'state.db'}")
     with database.read() as connection:
-        query = _unassigned("sales", "present").compile(
-            dialect=sa.dialects.sqlite.dialect(), compile_kwargs={"literal_binds": True}
+        query = (
+            _unassigned("present")
+            .params(of="sales")
+            .compile(dialect=sa.dialects.sqlite.dialect(), compile_kwargs={"literal_binds": True})
         )
         plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {query}").all()
     database.close()
