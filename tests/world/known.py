@@ -22,4 +22,7 @@ KNOWN: dict[int, str] = {
     " writes: the owner is one of the whole series, the later row wins; the former is on record",
     108705: "a row is handed over, its series is written along with it and then called off in a"
     " calendar at once; a backup from before all that takes what we wrote for an edit as late",
+    110310: "as 42246",
+    113251: "as 43818: the invitation comes after the hand over, while our copy still waits for the"
+    " calendar of the other one, which is down",
 }
