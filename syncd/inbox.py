@@ -13,12 +13,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
-from syncd.core.model import AllDay, Busy, Status, Timed, Value, Visibility
+from syncd.core.model import AllDay, Appointment, Busy, Status, Timed, Value, Visibility
 from syncd.core.paths import Path, get, path_text
-from syncd.core.state import WHOLE, Order, Question
+from syncd.core.state import WHOLE, Agreement, AppointmentId, Key, Order, Question
 from syncd.core.zones import UTC_ZONE
 from syncd.errors import SyncdError
-from syncd.store import HoldState, Store
+from syncd.store import Doubt, HoldState, Observed, Store
 from syncd.wording import brief, brief_here, value_text
 
 
@@ -87,20 +87,7 @@ def items(store: Store, zone: str = UTC_ZONE) -> Iterator[Item]:
 def _doubts(store: Store, zone: str) -> Iterator[Item]:
     """Copies that may be known already, without those that have been answered or are gone."""
     doubts = store.doubts()
-    wanted: dict[str, set[str]] = {}
-    for doubt in doubts:
-        bridge = doubt.channel.split("/", 1)[0]
-        wanted.setdefault(doubt.channel, set()).add(doubt.key)
-        for candidate in doubt.candidates:
-            channel, colon, key = candidate.partition(":")
-            if colon:
-                wanted.setdefault(f"{bridge}/{channel}", set()).add(key)
-    seen = {
-        (channel, key): item
-        for channel, keys in wanted.items()
-        for key, item in store.observed_many(channel, keys).items()
-        if item.copy is not None and item.state == "present"
-    }
+    seen = _seen(store, doubts)
     ids = {c for doubt in doubts for c in doubt.candidates if ":" not in c}
     ids |= {item.appointment for item in seen.values() if item.appointment is not None}
     agreements = store.agreements(ids)
@@ -109,22 +96,9 @@ def _doubts(store: Store, zone: str) -> Iterator[Item]:
         if own is None or own.copy is None or own.appointment is not None:
             continue
         bridge, name = doubt.channel.split("/", 1)
-        choices: dict[str, str] = {}
-        told: dict[str, str] = {}
-        for candidate in doubt.candidates:
-            channel, colon, key = candidate.partition(":")
-            other = seen.get((f"{bridge}/{channel}", key)) if colon else None
-            agreed = agreements.get(
-                candidate if not colon else (other.appointment or "") if other else ""
-            )
-            if agreed is not None and (name, WHOLE) in agreed.copies:
-                continue  # it has a copy in this channel by now
-            if other is not None and other.copy is not None:
-                choices[candidate] = f"{channel}, {brief(other.copy.reads)}"
-                told[candidate] = f"{channel}, {brief_here(other.copy.reads, zone)}"
-            elif agreed is not None:
-                choices[candidate] = brief(agreed.appointment)
-                told[candidate] = brief_here(agreed.appointment, zone)
+        found = dict(_candidates(doubt, seen, agreements))
+        choices = {each: f"{where}{brief(reads)}" for each, (where, reads) in found.items()}
+        told = {each: f"{where}{brief_here(reads, zone)}" for each, (where, reads) in found.items()}
         choices[NEW] = "another appointment, to be copied"
         shown = f"{name}, {brief(own.copy.reads)}"
         told[""] = f"{name}, {brief_here(own.copy.reads, zone)}"
@@ -141,6 +115,46 @@ def _doubts(store: Store, zone: str) -> Iterator[Item]:
             doubt.key,
             told,
         )
+
+
+def _seen(store: Store, doubts: Iterable[Doubt]) -> dict[tuple[str, Key], Observed]:
+    """The copies in doubt and those that they may be, by channel and key, as far as they are
+    there."""
+    wanted: dict[str, set[Key]] = {}
+    for doubt in doubts:
+        bridge = doubt.channel.split("/", 1)[0]
+        wanted.setdefault(doubt.channel, set()).add(doubt.key)
+        for candidate in doubt.candidates:
+            channel, colon, key = candidate.partition(":")
+            if colon:
+                wanted.setdefault(f"{bridge}/{channel}", set()).add(key)
+    return {
+        (channel, key): item
+        for channel, keys in wanted.items()
+        for key, item in store.observed_many(channel, keys).items()
+        if item.copy is not None and item.state == "present"
+    }
+
+
+def _candidates(
+    doubt: Doubt,
+    seen: Mapping[tuple[str, Key], Observed],
+    agreements: Mapping[AppointmentId, Agreement],
+) -> Iterator[tuple[str, tuple[str, Appointment]]]:
+    """What a copy in doubt may be, where that is, and what it says; without what has a copy in
+    its channel by now."""
+    bridge, name = doubt.channel.split("/", 1)
+    for candidate in doubt.candidates:
+        channel, colon, key = candidate.partition(":")
+        other = seen.get((f"{bridge}/{channel}", key)) if colon else None
+        id_ = candidate if not colon else (other.appointment or "") if other else ""
+        agreed = agreements.get(id_)
+        if agreed is not None and (name, WHOLE) in agreed.copies:
+            continue
+        if other is not None and other.copy is not None:
+            yield candidate, (f"{channel}, ", other.copy.reads)
+        elif agreed is not None:
+            yield candidate, ("", agreed.appointment)
 
 
 def resolve(
