@@ -25,4 +25,6 @@ KNOWN: dict[int, str] = {
     110310: "as 42246",
     113251: "as 43818: the invitation comes after the hand over, while our copy still waits for the"
     " calendar of the other one, which is down",
+    113739: "the answer to an update is lost, in a system without versions, and a person sets back"
+    " what it wrote before any look: it reads as if nothing had been written, and is written again",
 }
