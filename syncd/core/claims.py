@@ -230,7 +230,12 @@ def _claim(here: Here, agreement: Agreement, view: _View, path: Path, raw: Value
         value = _lifted(path, raw, was, get(view.full, path), fidelity)
     except CannotLift:
         value, contested = raw, True
-    target, value = _target(here, view, path, value)
+    slot = here.place[1]
+    if slot == WHOLE or path[0] not in OVERRIDABLE_FIELDS:
+        return Claim(here.channel.name, path, value, raw, here.span, here, contested)
+    if len(path) > 1:
+        value, raw = _whole_field(here, view, path[0])
+    target = ("overrides", slot, path[0])
     return Claim(here.channel.name, target, value, raw, here.span, here, contested)
 
 
@@ -257,17 +262,14 @@ def _target_path(here: Here, path: Path) -> Path | None:
     return ("overrides", slot, path[0]) if path[0] in OVERRIDABLE_FIELDS else None
 
 
-def _target(here: Here, view: _View, path: Path, value: Value) -> tuple[Path, Value]:
-    """The path in the appointment that a path of this copy stands for, and the value there.
-
-    An edit of a single occurrence is an override; of an element of it, of the whole field.
-    """
-    slot = here.place[1]
-    if slot == WHOLE or path[0] not in OVERRIDABLE_FIELDS:
-        return path, value
-    if len(path) > 1 and here.copy is not None:
-        value = getattr(here.copy.reads, path[0])
-    return ("overrides", slot, path[0]), value
+def _whole_field(here: Here, view: _View, name: str) -> tuple[Value, Value]:
+    """What a copy of a single occurrence says of a field of which an element was edited, which is
+    an override of the whole field: lifted, and as it reads."""
+    if here.copy is None or here.settled is None:
+        raise ValueError("no copy, no edit")
+    raw = get(here.copy.reads, (name,))
+    was, full = get(here.settled.copy.reads, (name,)), get(view.full, (name,))
+    return _lifted((name,), raw, was, full, here.channel.fidelity), raw
 
 
 def deleted_path(here: Here) -> Path:

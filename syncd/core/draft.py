@@ -8,6 +8,7 @@ from datetime import datetime
 
 from syncd.core.claims import BIRTH, Claim
 from syncd.core.decide import Decision
+from syncd.core.fidelity import Fidelity, project_value
 from syncd.core.model import OVERRIDABLE_FIELDS, Appointment, Value
 from syncd.core.paths import Path, get, patch
 from syncd.core.situation import Here
@@ -161,6 +162,8 @@ class Draft:
         if settled is None:
             return
         asked = settled.asked if settled.asked is not None else settled.copy.reads
+        if asked.overrides and own[0] in OVERRIDABLE_FIELDS:
+            asked = _as_told(asked, own[0], here.channel.fidelity)
         asked = patch(asked, {own: value})
         disputed = settled.disputed - {own} if settled.disputed else settled.disputed
         self.copies[here.place] = Settled(
@@ -185,6 +188,19 @@ class Draft:
     def birth_setter(self, setter: Setter) -> None:
         """Who set everything that nobody has set since."""
         self.setters[BIRTH] = setter
+
+
+def _as_told(asked: Appointment, name: str, fidelity: Fidelity) -> Appointment:
+    """Without what occurrences have of their own in the field ``name`` and a copy was not told of,
+    since its series had the same: once the series has something else it is to be told."""
+    series = project_value(name, getattr(asked, name), fidelity)
+    untold: dict[Path, Value] = {
+        ("overrides", slot, own): None
+        for slot, override in asked.overrides
+        for own, value in override.values
+        if own == name != "when" and project_value(name, value, fidelity) == series
+    }
+    return patch(asked, untold)
 
 
 def own_path(here: Here, path: Path) -> Path | None:

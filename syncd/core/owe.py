@@ -319,14 +319,17 @@ class Owing:
     def _settle_down(
         self, place: Place, settled: Settled, full: Appointment, shown: Appointment
     ) -> None:
-        """A copy that reads as it should needs no dispute; what it was asked stays on record."""
+        """A copy that reads as it should needs no dispute, and counts as asked for just that: else
+        it would not be told when what it was asked for is agreed again."""
         if not settled.disputed:
             return
         different = diff(settled.copy.reads, shown).keys()
         fields = {path[:1] for path in different}
         left = frozenset(p for p in settled.disputed if p in different or p in fields)
         if left != settled.disputed:
-            self.draft.copies[place] = replace(settled, disputed=left)
+            so = {path: get(full, path) for path in settled.disputed - left}
+            asked = patch(settled.asked, so) if settled.asked is not None else None
+            self.draft.copies[place] = replace(settled, asked=asked, disputed=left)
 
     def _create(self, channel: Channel, slot: Slot, full: Appointment, shown: Appointment) -> None:
         place = (channel.name, slot)

@@ -153,10 +153,7 @@ def _merged(
         _borrowed(agreement, policy),
         on_behalf=lambda path: _defended(on_behalf(path, agreement), moved_on),
     )
-    decisions = [
-        court.decide(path, unsubsumed(found, policy), asking=_asking(path, agreement))
-        for path, found in by_path(claims).items()
-    ]
+    decisions = _decided(claims, court, agreement, draft)
     cut, told = edits_of_cut(decisions, agreement)
     decisions = [each for each in decisions if each not in cut]
     draft.records += told
@@ -196,6 +193,23 @@ def _defended(agreed: Claim | None, moved_on: Collection[tuple[Path, ChannelName
     if agreed is None or agreed.person or (agreed.path, agreed.channel) not in moved_on:
         return agreed
     return None
+
+
+def _decided(
+    claims: list[Claim], court: Court, agreement: Agreement, draft: Draft
+) -> list[Decision]:
+    """Path by path. What might be any of several values is told which one it is, unless it reads
+    so."""
+    decisions = []
+    for path, found in by_path(claims).items():
+        counted = unsubsumed(found, court.policy)
+        decision = court.decide(path, counted, asking=_asking(path, agreement))
+        decisions.append(decision)
+        places = {claim.here.place for claim in counted if claim.here is not None}
+        for claim in found if not decision.asked else ():
+            if claim.here is not None and claim.here.place not in places:
+                draft.dispute(claim.here, claim.path)
+    return decisions
 
 
 def _all_claims(

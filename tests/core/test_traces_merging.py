@@ -9,7 +9,7 @@ from syncd.core.rules import Decide, Rule
 from syncd.core.state import Kind, Order
 from tests.core.harness import World, settled_world
 from tests.core.remote import Fault
-from tests.core.values import USUAL, VISIT, at, channel, prefer, rules
+from tests.core.values import SHORT, USUAL, VISIT, at, channel, prefer, rules
 
 
 def titles(world: World) -> list[str]:
@@ -264,3 +264,17 @@ def test_trace_03_who_says_the_same_in_less_detail_lends_it_its_rank() -> None:
     assert [world.all_reads(name)[0].when for name in ("crm", "cal", "cal2")] == [
         *(at(11, 10), local, local)
     ]
+
+
+def test_what_might_be_either_value_is_told_when_the_old_one_returns() -> None:
+    """Invariant 1: a shortened title that fits both counts for neither; that it reads as decided
+    is no reason to believe that it still has what it was asked before."""
+    made = settled_world("cal", "cal2", channel("short", 2, fidelity=SHORT))
+    made.edit("cal", title="Termin Wang mit Müller")
+    made.edit("cal2", title="Termin Wang mit Li")
+    made.edit("short", title="Termin Wang")
+    made.run()
+    assert made.reads("short").title == "Termin Wang"
+    made.edit("cal", title=VISIT.title)
+    made.run()
+    assert {made.reads(name).title for name in made.remotes} == {VISIT.title}

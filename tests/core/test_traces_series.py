@@ -380,3 +380,21 @@ def test_after_a_lost_state_rows_of_a_series_that_is_nowhere_are_found_in_each_c
     made.run(5)
     assert {name: dict(made.remotes[name].copies) for name in ("rows", "other")} == copies
     assert len(made.agreements) == 6
+
+
+def test_a_guest_of_one_row_takes_nobodys_name() -> None:
+    """Invariant 2: rows that keep no names of guests; who is there already keeps hers."""
+    bare = replace(ROWS, carries=ROWS.carries | {"attendees"}, attendee_parts=frozenset())
+    wang, gast = Attendee("wang@kunde.example", "王先生"), Attendee("gast@kunde.example")
+    visit = replace(WEEKLY, attendees=(wang,))
+    made = settled_world("crm", "cal", channel("rows", 2, fidelity=bare), visit=visit)
+    row = rows(made)[RIDS[2]]
+    assert row.attendees == (replace(wang, name=""),)
+    made.edit("rows", _key(made, RIDS[2]), attendees=(*row.attendees, gast))
+    made.run()
+    assert set(dict(override(made, "cal", RIDS[2]).values)["attendees"]) == {wang, gast}
+    assert set(rows(made)[RIDS[2]].attendees) == {*row.attendees, gast}
+
+
+def _key(made: World, rid: str) -> str:
+    return made.agreements[made.only].copies[("rows", rid)].copy.key

@@ -58,6 +58,7 @@ def main() -> None:
     parser.add_argument("--ask", action="append", default=[], help="a field to ask a person of")
     parser.add_argument("--hold", action="store_true", help="what exceeds a few writes an hour")
     parser.add_argument("--late", action="store_true", help="looks that nobody waits for")
+    parser.add_argument("--leave", action="store_true", help="calendars leave and return")
     given = parser.parse_args()
     dialects.keep()
     quiet = structlog.make_filtering_bound_logger(logging.CRITICAL)
@@ -71,13 +72,13 @@ def main() -> None:
 def _play_all(given: argparse.Namespace, hosts: Memory) -> int:
     """Play every seed; how many ended in complaints that were not known."""
     failed = 0
-    known = {} if given.vendors else KNOWN
+    known = {} if given.vendors or given.leave else KNOWN
     for seed in range(given.first, given.last):
         company = (a_hosted_company if given.vendors else a_company)(Random(seed))
         company = replace(company, asks=tuple(given.ask), holds=given.hold, late=given.late)
         steps: list[Step] = [
             step
-            for step in storm(seed, company, given.acts, faults=not given.fair)
+            for step in storm(seed, company, given.acts, faults=not given.fair, leaves=given.leave)
             if not (isinstance(step, Act) and step.verb in given.without)
         ]
         complaints = played(steps, company, seed, hosts)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 from typing import Any, TypeVar
@@ -180,14 +181,9 @@ class Deployed:
         self._stage, self._points, self._cycles = stage, Points(), 0
         self._backed_up = 0
         self._state, self._backup = folder / "state.db", folder / "backup.db"
-        self._config = folder / "syncd.toml"
-        own = {
-            name: system.settings(folder)
-            for name, system in stage.systems.items()
-            if isinstance(system, HostedSystem)
-        }
-        self._config.write_text(configuration(stage.company, own), encoding="utf-8")
-        (folder / "rules.toml").write_text(rules(stage.company), encoding="utf-8")
+        self._folder, self._config = folder, folder / "syncd.toml"
+        self.away: set[str] = set()
+        self._configure()
         self._ids = Random(len(stage.company.desks))
         self._dice = Random(len(stage.company.desks)) if stage.company.late else None
         desks = stage.company.desks
@@ -235,6 +231,33 @@ class Deployed:
             shown = [(n, key) for n, system in self.channels.items() for key in system.items]
             told = self._told()
             self._stage.oracle.restored(self._backed_up, self._copies(), shown, told)
+
+    def leave(self, channel: str) -> None:
+        """Start anew without a channel."""
+        self.away.add(channel)
+        self._configure()
+        self.restart()
+
+    def come_back(self, channel: str) -> None:
+        """Start anew with a channel that had left."""
+        self.away.discard(channel)
+        self._configure()
+        self.restart()
+
+    def _configure(self) -> None:
+        company, away = self._stage.company, self.away
+        own = {
+            name: system.settings(self._folder)
+            for name, system in self._stage.systems.items()
+            if isinstance(system, HostedSystem)
+        }
+        there = replace(
+            company,
+            desks=tuple(desk for desk in company.desks if desk.name not in away),
+            ranking=tuple(name for name in company.ranking if name not in away),
+        )
+        self._config.write_text(configuration(there, own), encoding="utf-8")
+        (self._folder / "rules.toml").write_text(rules(there), encoding="utf-8")
 
     def records(self) -> Iterable[tuple[AppointmentId, Record]]:
         """All of history."""

@@ -180,6 +180,23 @@ class Diary(Oracle):
             each.strays.pop(each.names.get(token, token), None)
             Oracle.put_back(each, each.names.get(token, token))
 
+    def left(self, channel: str) -> None:
+        """A channel is not configured any more: what ended there and was not seen lives on, and
+        may be given to it again, or not where it is somebody else's."""
+        for each in self.readings():
+            each.exchanged.away.add(channel)
+            for ending in each.endings:
+                looks = range(ending.look, len(each.calm))
+                if ending.channel == channel and not each._was_seen(channel, looks):
+                    ending.contested = True
+                    each.excused.add((channel, ending.token))
+
+    def returned(self, channel: str) -> None:
+        """It is configured again, and begins without agreements."""
+        for each in self.readings():
+            each.exchanged.away.discard(channel)
+        self.remade(channel)
+
     def stands_for(self, token: Token, slot: str) -> Token:
         return Oracle.stands_for(self, self.names.get(token, token), slot)
 

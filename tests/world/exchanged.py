@@ -14,9 +14,11 @@ class Exchanged:
     """The channels whose collections were made anew since they were last looked at undisturbed.
 
     What such a calendar held and does not hold now is elsewhere, as far as anybody can tell, unless
-    something that was known is still there.
+    something that was known is still there. ``away``: the channels that are not configured: what
+    people do there is no edit, and what is there on its return is told to it anew (trace 29).
     """
 
+    away: set[str] = field(default_factory=set)
     _names: set[str] = field(default_factory=set)
     _shown: Mapping[str, frozenset[Key]] = field(default_factory=dict)
     _known: dict[str, frozenset[Key]] = field(default_factory=dict)

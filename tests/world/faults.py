@@ -13,8 +13,10 @@ from tests.world.steps import (
     Cycle,
     Expire,
     Kill,
+    Leave,
     Pass,
     Restart,
+    Return,
     Step,
     Token,
     Verb,
@@ -72,8 +74,11 @@ class _Storm:
     blowing: list[tuple[str, str]] = field(default_factory=list)
 
 
-def storm(seed: int, company: Company, acts: int = 40, *, faults: bool = True) -> list[Step]:
-    """The steps of the storm with this ``seed``; ``faults``: else only people and cycles."""
+def storm(
+    seed: int, company: Company, acts: int = 40, *, faults: bool = True, leaves: bool = False
+) -> list[Step]:
+    """The steps of the storm with this ``seed``; ``faults``: else only people and cycles.
+    ``leaves``: calendars are taken out of the configuration, and return."""
     drawn = _Storm(Random(seed), company)
     for _ in range(3):
         _birth(drawn)
@@ -88,6 +93,8 @@ def storm(seed: int, company: Company, acts: int = 40, *, faults: bool = True) -
         if drawn.random.random() < 0.4:
             drawn.steps += [Pass(drawn.random.choice((1, 20, 60, 600))), Cycle()]
     _invite(drawn, Random(f"invitations {seed}"))
+    if leaves:
+        _leave(drawn, Random(f"leaving {seed}"))
     return drawn.steps
 
 
@@ -147,6 +154,16 @@ def _invite(drawn: _Storm, random: Random) -> None:
     for n in range(random.randrange(6)):
         arrival = Act("arrive", random.choice(calendars), random.choice(drawn.tokens), n)
         drawn.steps.insert(random.randrange(5, len(drawn.steps)), arrival)
+
+
+def _leave(drawn: _Storm, random: Random) -> None:
+    """Some calendars leave, each once, and return, or do so only at the end."""
+    calendars = [desk.name for desk in drawn.company.desks if desk.name != CRM]
+    for channel in random.sample(calendars, random.randint(1, len(calendars))):
+        away, back = sorted(random.sample(range(5, len(drawn.steps) + 20), 2))
+        drawn.steps.insert(min(back, len(drawn.steps)), Return(channel))
+        away = min(away, len(drawn.steps) - 1)
+        drawn.steps[away:away] = [Cycle(), Cycle(), Leave(channel)]
 
 
 def _change_weather(drawn: _Storm) -> None:

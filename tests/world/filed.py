@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from syncd.core.fidelity import Fidelity, project_value
 from syncd.core.model import FIELDS, OVERRIDABLE_FIELDS, Appointment, Value
 from syncd.core.paths import DELETED, Path, field_of, get
 from tests.world.series import occurrence, slots
@@ -47,3 +48,9 @@ def same_place(recorded: Path, edited: Path) -> bool:
 
 
 _OF_SERIES = frozenset(FIELDS) - OVERRIDABLE_FIELDS - {"recurrence", "overrides", "custom"}
+
+
+def alike(path: Path, one: Value, ours: Fidelity, two: Value, theirs: Fidelity) -> bool:
+    """Whether two channels can hold ``one`` and ``two`` of the same value."""
+    name = field_of(path)
+    return project_value(name, one, theirs) == project_value(name, two, ours)

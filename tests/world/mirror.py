@@ -68,6 +68,17 @@ class Mirror:
         return 0
 
     @property
+    def away(self) -> tuple[str, ...]:
+        """Nobody leaves here."""
+        return ()
+
+    def leave(self, channel: str) -> None:
+        raise AssertionError(f"{NO_DEATHS} ({channel} is to leave)")
+
+    def come_back(self, channel: str) -> None:
+        raise AssertionError(f"{NO_DEATHS} ({channel} is to return)")
+
+    @property
     def late(self) -> tuple[str, ...]:
         """Nothing is late here."""
         return ()

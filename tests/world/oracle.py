@@ -10,13 +10,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from syncd.core.fidelity import Fidelity, project_value
 from syncd.core.model import Appointment, Value
 from syncd.core.paths import DELETED, Path, diff, field_of
 from syncd.core.state import AppointmentId, Key, Kind, Marker, Record, Slot
 from tests.world.company import Company
 from tests.world.exchanged import Exchanged
-from tests.world.filed import filed, goes, same_place, same_value, value_in
+from tests.world.filed import alike, filed, goes, same_place, same_value, value_in
 from tests.world.steps import Token
 
 CALM_LOOKS = 3  # so many undisturbed cycles in a row before a look, and all was equal then
@@ -380,6 +379,12 @@ class Oracle:
 
     def _end(self, token: Token, channel: str, key: Key, *, contested: bool) -> None:
         looks, edits = len(self.calm), len(self.edits)
+        birth = self.births.get(token)
+        if channel in self.exchanged.away:
+            contested = True
+            self.excused.add((channel, token))
+        elif birth is not None and not birth.anew and birth.channel in self.exchanged.away:
+            contested = True  # a duplicate has nothing of its own by which it would be known there
         self.endings.append(Ending(token, channel, key, looks, edits, contested))
 
     def _contest(self, token: Token) -> None:
@@ -387,12 +392,6 @@ class Oracle:
         for ending in self.endings:
             if ending.token in along:
                 ending.contested = True
-
-
-def alike(path: Path, one: Value, ours: Fidelity, two: Value, theirs: Fidelity) -> bool:
-    """Whether two channels can hold ``one`` and ``two`` of the same value."""
-    name = field_of(path)
-    return project_value(name, one, theirs) == project_value(name, two, ours)
 
 
 _RECORDING = frozenset(

@@ -13,7 +13,7 @@ from tests.world.company import Company
 from tests.world.diary import Diary
 from tests.world.faults import clear, is_clear, set_weather
 from tests.world.hosts import Memory
-from tests.world.steps import Act, Cycle, Expire, Kill, Pass, Restart, Step, Weather
+from tests.world.steps import Act, Cycle, Expire, Kill, Leave, Pass, Restart, Return, Step, Weather
 from tests.world.surface import Remote
 from tests.world.verdict import judged
 
@@ -42,6 +42,19 @@ class Deployment(Protocol):
     @property
     def late(self) -> Collection[str]:
         """The channels that have answered what the daemon has not been told yet."""
+        ...
+
+    @property
+    def away(self) -> Collection[str]:
+        """The channels that are not configured just now."""
+        ...
+
+    def leave(self, channel: str) -> None:
+        """Start anew without a channel."""
+        ...
+
+    def come_back(self, channel: str) -> None:
+        """Start anew with a channel that had left."""
         ...
 
     def cycle(self) -> None:
@@ -93,6 +106,8 @@ class Stage:
     def run(self, step: Step, deployment: Deployment) -> None:
         """Take one step."""
         match step:
+            case Act(verb="split", channel=channel) if channel in deployment.away:
+                pass  # the cut would be put back, and what goes on from it be another series
             case Act(channel=channel):
                 desk = self.company.desk(channel)
                 people.act(step, desk, self.systems[channel], self.oracle)
@@ -111,12 +126,21 @@ class Stage:
             case Restart(backup=backup):
                 self._disturbed = True
                 deployment.restart(backup)
+            case Leave(channel=channel):
+                self._disturbed = True
+                deployment.leave(channel)
+                self.oracle.left(channel)
+            case Return(channel=channel):
+                self._disturbed = True
+                deployment.come_back(channel)
+                self.oracle.returned(channel)
             case Cycle():
                 self.cycle(deployment)
 
     def cycle(self, deployment: Deployment) -> None:
         """One cycle; a daemon that dies is started again."""
         calm = not self._disturbed and all(map(is_clear, self.systems.values()))
+        calm = calm and not deployment.away
         before = {name: system.lists for name, system in self.systems.items()}
         self.oracle.looking({n: frozenset(system.items) for n, system in self.systems.items()})
         try:
@@ -133,6 +157,8 @@ class Stage:
     def come_to_rest(self, deployment: Deployment) -> list[str]:
         """Clear weather, nobody edits, all questions are answered: cycles until one writes nothing,
         twice a day apart."""
+        for channel in sorted(deployment.away):
+            self.run(Return(channel), deployment)
         for system in self.systems.values():
             clear(system)
         deployment.clear()

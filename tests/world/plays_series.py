@@ -28,4 +28,11 @@ SERIES: dict[str, tuple[Company, list[Step]]] = {
             *(Cycle(), Act("move key", "crm", "t6", 19)),
         ],
     ),
+    "a series is set to what one of its occurrences has, and then to something else": (
+        company_of(1, (2, ALICE), (1, "")),
+        [
+            *(Act("series", "cal1", "t3", 3, ALICE), Cycle(), Act("answer", "crm", "t3", 19)),
+            *(Cycle(), Act("answer", "cal1", "t3", 27), Cycle(), Act("answer", "cal2", "t3", 36)),
+        ],
+    ),
 }

@@ -99,4 +99,18 @@ class Restart:
     backup: bool = False
 
 
-Step: TypeAlias = Act | Weather | Expire | Pass | Cycle | Kill | Restart
+@dataclass(frozen=True, slots=True)
+class Leave:
+    """A calendar is taken out of the configuration; people go on in it."""
+
+    channel: str
+
+
+@dataclass(frozen=True, slots=True)
+class Return:
+    """It is back in the configuration."""
+
+    channel: str
+
+
+Step: TypeAlias = Act | Weather | Expire | Pass | Cycle | Kill | Restart | Leave | Return
