@@ -253,6 +253,8 @@ class Bridge:
         return False
 
     def _draw(self, now: datetime, *, whole: bool = False) -> Draw:
+        self._contacted -= self.looks.moved
+        self.looks.moved.clear()
         moment = self._moment(now)
         paired = self._pair(moment)
         self._late = paired.late
@@ -275,28 +277,23 @@ class Bridge:
         return draw
 
     def _pair(self, moment: Moment) -> Paired:
-        looked = {name for name in self.targets if name not in moment.blind}
-        self._contacted -= self.looks.moved
-        self.looks.moved.clear()
-        contacts = looked - self._contacted
+        contacts = moment.contacts
         others = self._around.bridges - {self.name}
         paired = pair_stored(
             self._store, self.name, self.policy, moment, self._around.new_id, contacts, others
         )
-        if contacts:
-            mark_all_due(
-                self._store, self.name, moment.now
-            )  # what is agreed belongs in the new channels, too
+        if contacts:  # what is agreed belongs in the new channels, too
+            mark_all_due(self._store, self.name, moment.now)
         for name in contacts:
             self._store.meta_set(f"contacted:{self.targets[name].id}", "1")
-        self._contacted |= contacts
+        self._contacted.update(contacts)
         return paired
 
     def _moment(self, now: datetime) -> Moment:
-        window = self._window(now)
-        return Moment(
-            now, window.start, window.end, self._zone, self.looks.blind(), self.looks.last()
-        )
+        window, blind = self._window(now), self.looks.blind()
+        contacts = self.targets.keys() - blind - self._contacted
+        last = self.looks.last()
+        return Moment(now, window.start, window.end, self._zone, blind, last, contacts)
 
     def _carry_out(
         self, cycle: str, draw: Draw, now: datetime, result: BridgeResult

@@ -31,7 +31,8 @@ class Moment:
 
     ``default_zone``: of times that carry none. ``blind``: channels that have never been looked
     at, in which nothing is created, since nobody knows what is there. ``looked``: when each
-    channel was last listed, as far as that is to matter.
+    channel was last listed, as far as that is to matter. ``contacts``: those that meet the others
+    for the first time, or again after they had left.
     """
 
     now: datetime
@@ -40,6 +41,7 @@ class Moment:
     default_zone: str = "UTC"
     blind: frozenset[str] = frozenset()
     looked: Mapping[str, datetime] = field(default_factory=dict)
+    contacts: Collection[str] = frozenset()
 
 
 def admits(channel: Channel, copy: Appointment, policy: Policy) -> bool:

@@ -68,11 +68,15 @@ def _know_ours(id: AppointmentId, heres: Iterable[Here], draft: Draft) -> None:
             draft.copies[here.place] = replace(draft.copies[here.place], ours=True)
 
 
-def know_late(heres: Iterable[Here], draft: Draft) -> None:
+def know_late(id: AppointmentId, heres: Iterable[Here], draft: Draft, moment: Moment) -> None:
     """The same of copies that nobody could look at when the appointment was born anew, maybe by
-    another id: else they would look as if a person had pasted them there."""
+    another id, and of those in a channel that has returned, or that an old state does not know:
+    else they would look as if a person had pasted them there, and stay when it is handed over."""
     for here in heres:
-        if here.copy is not None and here.copy.marker is not None and is_late(here, draft):
+        if here.copy is None or here.copy.marker is None:
+            continue
+        met = here.newcomer and here.channel.name in moment.contacts and _is_ours(id, here)
+        if met or is_late(here, draft):
             draft.copies[here.place] = replace(draft.copies[here.place], ours=True)
 
 

@@ -36,7 +36,7 @@ from syncd.core.state import (
     Tombstone,
     Write,
 )
-from tests.core.lookup import known_of
+from tests.core.lookup import contacts_of, known_of
 from tests.core.remote import Fault, KilledError, Remote, Row
 from tests.core.values import NOW, USUAL, VISIT, channels, remains_of
 from tests.core.writing import write_out
@@ -177,10 +177,10 @@ class World:
     # What the daemon does
 
     def moment(self) -> Moment:
-        """Now, the window, and the channels that nobody has looked at."""
+        """Now, and the channels that nobody has looked at."""
         blind = frozenset(self.policy.channels) - self.looked.keys()
         since, until = self.now - self.past, self.now + self.future
-        return Moment(self.now, since, until, blind=blind, looked=self.looked)
+        return Moment(self.now, since, until, "UTC", blind, self.looked, contacts_of(self))
 
     def cycle(self, *, minutes: int = 5) -> int:
         """One cycle; returns the number of writes. A kill ends it early."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from syncd.core.paired import Known
-from syncd.core.state import Copy, Operation, Present
+from syncd.core.state import ChannelName, Copy, Operation, Present
 
 if TYPE_CHECKING:
     from tests.core.harness import World
@@ -25,8 +25,7 @@ def known_of(world: World) -> Known:
         for (name, key), row in world.rows.items()
         if row.id is not None and isinstance(row.seen.observation, Present)
     }
-    contacts = frozenset(world.policy.channels)
-    contacts -= {place[0] for a in world.agreements.values() for place in a.copies}
+    contacts = contacts_of(world)
     creating = {
         (id, (each.write.channel, each.write.slot))
         for id, begun in world.intents.items()
@@ -49,3 +48,9 @@ def known_of(world: World) -> Known:
     return Known(
         agreements, by_uid, by_key, present, stones, contacts, creating, open_, removing, series
     )
+
+
+def contacts_of(world: World) -> frozenset[ChannelName]:
+    """The channels that no agreement knows a copy in."""
+    known = {place[0] for each in world.agreements.values() for place in each.copies}
+    return frozenset(world.policy.channels) - known

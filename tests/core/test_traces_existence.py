@@ -7,13 +7,13 @@ from datetime import timedelta
 
 import pytest
 
-from syncd.core.channel import Cancelled, Filter, FilterMode, Policy
+from syncd.core.channel import Cancelled, Filter, FilterMode
 from syncd.core.model import Attendee, Person, Response, Status
 from syncd.core.rules import Contest, ContestRule
 from syncd.core.state import Kind, Operation, Order, Seen, Unseen
 from tests.core.harness import World, settled_world, world
 from tests.core.remote import Fault
-from tests.core.values import USUAL, VISIT, at, channel, channels, rules
+from tests.core.values import USUAL, VISIT, at, channel, rules
 
 
 def count(made: World) -> dict[str, int]:
@@ -338,34 +338,6 @@ def test_trace_28_out_of_the_window_and_back() -> None:
     assert made.only == id
     assert count(made) == {"crm": 1, "cal": 1, "cal2": 1}
     assert made.reads("cal2").when == at(11, 10)
-
-
-def test_trace_29_a_channel_that_returns_starts_without_agreements() -> None:
-    """Taken out and back a month later: its stale copy is no edit, and is brought up to date."""
-    made = settled_world("crm", "cal", "cal2")
-    made.configure(Policy(channels("crm", "cal"), USUAL))
-    made.edit("crm", title="einen Monat später", when=at(28, 10))
-    made.run()
-    assert made.reads("cal2").title == VISIT.title
-    made.now += timedelta(days=3)
-    made.configure(Policy(channels("crm", "cal", "cal2"), USUAL))
-    made.run()
-    assert count(made) == {"crm": 1, "cal": 1, "cal2": 1}
-    for name in made.remotes:
-        assert (made.reads(name).title, made.reads(name).when) == ("einen Monat später", at(28, 10))
-    assert {r.path for r in made.history(Kind.PUT_BACK)} == {("title",), ("when",)}
-
-
-def test_trace_29_what_was_deleted_meanwhile_is_no_deletion() -> None:
-    """Its copy was removed while it was out of the configuration: it is given a new one."""
-    made = settled_world("crm", "cal", "cal2")
-    made.configure(Policy(channels("crm", "cal"), USUAL))
-    made.remove("cal2")
-    made.run()
-    made.configure(Policy(channels("crm", "cal", "cal2"), USUAL))
-    made.run()
-    assert count(made) == {"crm": 1, "cal": 1, "cal2": 1}
-    assert made.agreed().status is Status.CONFIRMED
 
 
 def test_trace_34_a_visit_handed_to_a_colleague_moves() -> None:

@@ -5,15 +5,14 @@ it; a seed that plays well again is taken out.
 """
 
 KNOWN: dict[int, str] = {
-    42246: "handed over, seen, handed over again; then an old state is put in place: the copy of"
-    " who had it between stays, since it looks like one that he pasted there",
     43818: "a vendor's invitation beside our copy and a hand over, both seen in one look: it stays,"
     " as it does where it comes after the hand over; nobody can tell the two orders apart",
     70568: "as 43818",
     71487: "as 43818",
     72478: "the answer to a create is lost and a person deletes the copy before any look has shown"
     " it: nobody knows the key that is listed as gone, and the copy is made once more",
-    72830: "as 42246",
+    72830: "handed over, seen, handed over again; then an old state is put in place: the copy of"
+    " who had it between stays, since it looks like one that he pasted there",
     102062: "as 43818",
     102480: "as 43818",
     105320: "a guest added and the visit called off in one calendar, which loses against a title"
@@ -22,9 +21,10 @@ KNOWN: dict[int, str] = {
     " writes: the owner is one of the whole series, the later row wins; the former is on record",
     108705: "a row is handed over, its series is written along with it and then called off in a"
     " calendar at once; a backup from before all that takes what we wrote for an edit as late",
-    110310: "as 42246",
+    110310: "as 72830",
     113251: "as 43818: the invitation comes after the hand over, while our copy still waits for the"
     " calendar of the other one, which is down",
+    114604: "as 72830",
     113739: "the answer to an update is lost, in a system without versions, and a person sets back"
     " what it wrote before any look: it reads as if nothing had been written, and is written again",
 }

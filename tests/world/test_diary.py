@@ -244,3 +244,44 @@ def test_what_was_made_where_nobody_can_tell_any_more_need_not_be_there(
     diary.endings[0].contested = True
     missing = "4: t1 lives and is not in cal1"
     assert (missing in judged(diary, stage.systems)) == missed
+
+
+@pytest.mark.parametrize(
+    ("seen", "contested"), [(False, True), (True, False)], ids=["nobody had looked", "it was seen"]
+)
+def test_what_ended_in_a_calendar_before_it_left_ends_if_it_was_seen(
+    seen: bool, contested: bool
+) -> None:
+    diary, visit = _of_a_visit()
+    diary.deleted("cal1", "t1", ("k1", None), visit, {})
+    if seen:
+        diary.looked(calm=CALM, listed=[CRM, "cal1"])
+    diary.left("cal1")
+    assert [ending.contested for ending in diary.endings] == [contested]
+    assert (("cal1", "t1") in diary.excused) == contested
+
+
+@pytest.mark.parametrize(
+    ("channel", "back", "contested"),
+    [("cal1", False, True), ("cal1", True, False), ("cal2", False, False)],
+    ids=["away", "back", "elsewhere"],
+)
+def test_what_is_deleted_in_a_calendar_that_has_left_ends_nothing(
+    channel: str, back: bool, contested: bool
+) -> None:
+    diary, visit = _of_a_visit()
+    diary.left("cal1")
+    if back:
+        diary.returned("cal1")
+        for _ in range(2):
+            diary.looking({"cal1": frozenset({"k1"}), "cal2": frozenset(), CRM: frozenset()})
+            diary.looked(calm=CALM, listed=[CRM, "cal1"])
+    diary.deleted(channel, "t1", ("k1", None), visit, {})
+    assert [ending.contested for ending in diary.endings] == [contested]
+
+
+def _of_a_visit() -> tuple[Diary, Appointment]:
+    diary = Diary(company_of(0, (0, ALICE), (1, "")))
+    diary.born("t1", CRM, "visit")
+    start = START.replace(tzinfo=None)
+    return diary, Appointment(Timed(start, start, "UTC"), title="t1")

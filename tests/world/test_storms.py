@@ -23,7 +23,7 @@ from tests.world.plays_invited import INVITED
 from tests.world.plays_moved import MOVED
 from tests.world.plays_restored import RESTORED
 from tests.world.plays_series import SERIES
-from tests.world.steps import Act, Cycle, Kill, Pass, Step, Weather
+from tests.world.steps import Act, Cycle, Kill, Leave, Pass, Step, Weather
 
 STORMS = int(os.environ.get("SYNCD_STORMS", "10"))
 WENT_WRONG = {**PLAYS, **RESTORED, **INVITED, **SERIES, **MOVED, **DUPLICATED, **ENDED}
@@ -99,4 +99,13 @@ def test_people_in_storms_whose_looks_are_late(seed: int, tmp_path: Path) -> Non
     """The same, where cycles go on without a channel that takes too long to answer."""
     company = replace(a_company(Random(seed)), late=True)
     steps = storm(seed, company)
+    assert play(steps, company, lambda stage: Deployed(stage, tmp_path), seed) == []
+
+
+@pytest.mark.parametrize("seed", range(5000, 5000 + STORMS // 2))
+def test_people_in_storms_whose_calendars_leave(seed: int, tmp_path: Path) -> None:
+    """The same, where calendars are taken out of the configuration and return (trace 29)."""
+    company = a_company(Random(seed))
+    steps = storm(seed, company, leaves=True)
+    assert any(isinstance(step, Leave) for step in steps)
     assert play(steps, company, lambda stage: Deployed(stage, tmp_path), seed) == []

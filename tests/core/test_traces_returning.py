@@ -1,0 +1,66 @@
+"""Channels that leave the configuration and return."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from syncd.core.channel import Filter, FilterMode, Policy
+from syncd.core.model import Status
+from syncd.core.state import Kind
+from tests.core.harness import World, settled_world
+from tests.core.values import USUAL, VISIT, at, channel, channels
+
+
+def count(made: World) -> dict[str, int]:
+    return {name: len(remote.copies) for name, remote in made.remotes.items()}
+
+
+def test_trace_29_a_channel_that_returns_starts_without_agreements() -> None:
+    """Taken out and back a month later: its stale copy is no edit, and is brought up to date."""
+    made = settled_world("crm", "cal", "cal2")
+    made.configure(Policy(channels("crm", "cal"), USUAL))
+    made.edit("crm", title="einen Monat später", when=at(28, 10))
+    made.run()
+    assert made.reads("cal2").title == VISIT.title
+    made.now += timedelta(days=3)
+    made.configure(Policy(channels("crm", "cal", "cal2"), USUAL))
+    made.run()
+    assert count(made) == {"crm": 1, "cal": 1, "cal2": 1}
+    for name in made.remotes:
+        assert (made.reads(name).title, made.reads(name).when) == ("einen Monat später", at(28, 10))
+    assert {r.path for r in made.history(Kind.PUT_BACK)} == {("title",), ("when",)}
+
+
+def test_trace_29_what_was_deleted_meanwhile_is_no_deletion() -> None:
+    """Its copy was removed while it was out of the configuration: it is given a new one."""
+    made = settled_world("crm", "cal", "cal2")
+    made.configure(Policy(channels("crm", "cal"), USUAL))
+    made.remove("cal2")
+    made.run()
+    made.configure(Policy(channels("crm", "cal", "cal2"), USUAL))
+    made.run()
+    assert count(made) == {"crm": 1, "cal": 1, "cal2": 1}
+    assert made.agreed().status is Status.CONFIRMED
+
+
+@pytest.mark.parametrize("marked", [True, False], ids=["ours", "hers"])
+def test_trace_29_a_visit_handed_over_meanwhile_leaves_the_calendar_that_returns(
+    marked: bool,
+) -> None:
+    """Trace 34, one configuration later: our copy is no copy that she has put there."""
+    own = Filter(FilterMode.OWN)
+    alice = channel("cal", 1, person="alice@example.com", holds=own)
+    bob = channel("cal2", 2, person="bob@example.com", holds=own)
+    made = settled_world("crm", alice, bob, visit=replace(VISIT, owner="alice@example.com"))
+    made.configure(Policy(channels("crm", bob), USUAL))
+    if not marked:
+        (key, copy), *_ = made.remotes["cal"].copies.items()
+        made.remotes["cal"].copies[key] = replace(copy, marker=None)
+    made.edit("crm", owner="bob@example.com")
+    made.run()
+    made.configure(Policy(channels("crm", alice, bob), USUAL))
+    made.run()
+    assert count(made) == {"crm": 1, "cal": 0 if marked else 1, "cal2": 1}
