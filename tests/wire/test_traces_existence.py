@@ -239,6 +239,27 @@ def test_trace_29_a_channel_that_returns_starts_without_agreements(
     assert world.everywhere("start") == {at(12, day=50), at(8, day=51)}
 
 
+def test_trace_29_a_visit_handed_over_meanwhile_leaves_the_calendar_that_returns(
+    make: Callable[..., World],
+) -> None:
+    """Trace 34, one configuration later: our copy is none that she has put there."""
+    own = {
+        name: {"person": f"{who}@example.com", "holds": "own"}
+        for name, who in (("cal", "alice"), ("cal2", "bob"))
+    }
+    world = make("cal", "cal2", settings=own)
+    world.add_visit(owner_email="alice@example.com", starts_at=at(8, day=50), ends_at=at(9, day=50))
+    world.converge()
+    assert world.counts() == {"crm": 1, "cal": 1, "cal2": 0}
+    world.configure("cal2")
+    world.change(1, owner_email="bob@example.com")
+    world.converge()
+    assert world.counts() == {"crm": 1, "cal": 1, "cal2": 1}
+    world.configure()
+    world.converge()
+    assert world.counts() == {"crm": 1, "cal": 0, "cal2": 1}
+
+
 def test_a_calendar_that_joins_is_given_what_is_there(make: Callable[..., World]) -> None:
     """A colleague is added to a bridge at work; her server is down at first (invariant 9)."""
     world = make("cal", "cal2")
