@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from syncd.core.model import Attendee, Response
+from syncd.core.model import Attendee, Override, Recurrence, Response
 from syncd.core.rules import Decide, Rule
 from syncd.core.state import Kind, Order
 from tests.core.harness import World, settled_world
 from tests.core.remote import Fault
-from tests.core.values import SHORT, USUAL, VISIT, at, channel, prefer, rules
+from tests.core.values import CALDAV, SHORT, USUAL, VISIT, at, channel, prefer, rules
 
 
 def titles(world: World) -> list[str]:
@@ -278,3 +278,21 @@ def test_what_might_be_either_value_is_told_when_the_old_one_returns() -> None:
     made.edit("cal", title=VISIT.title)
     made.run()
     assert {made.reads(name).title for name in made.remotes} == {VISIT.title}
+
+
+def test_an_occurrence_keeps_its_own_where_its_series_had_the_same_for_a_while() -> None:
+    """Invariant 1: a calendar is not told of what its series has, so it is when that changes."""
+    weekly = replace(VISIT, recurrence=Recurrence(("FREQ=WEEKLY;COUNT=3",)))
+    times = channel("times", 3, fidelity=replace(CALDAV, override_fields=frozenset({"when"})))
+    made = settled_world("crm", "cal", "cal2", times, visit=weekly)
+    second = "20260317T100000"
+    made.edit("cal", overrides=((second, Override((("title", "Fassung B"),))),))
+    made.run()
+    made.edit("times", title="Fassung B")
+    made.run()
+    made.edit("cal2", title="Fassung C")
+    made.run()
+    assert {made.reads(name).title for name in made.remotes} == {"Fassung C"}
+    for name in ("crm", "cal", "cal2"):
+        override = made.reads(name).override(second) or Override()
+        assert dict(override.values) == {"title": "Fassung B"}

@@ -359,4 +359,28 @@ FAULTS = (
         "    return found\n",
         "of two new series the first goes on, wherever it begins",
     ),
+    Fault(
+        "syncd/core/birth.py",
+        "        if met or is_late(here, draft):\n",
+        "        if is_late(here, draft):\n",
+        "our copy in a channel that returns is taken for one that its person pasted",
+    ),
+    Fault(
+        "syncd/core/draft.py",
+        "        if asked.overrides and own[0] in OVERRIDABLE_FIELDS:\n",
+        "        if False:\n",
+        "an occurrence is believed to be told what its series had for a while",
+    ),
+    Fault(
+        "syncd/core/owe.py",
+        "replace(settled, asked=asked, disputed=left)",
+        "replace(settled, disputed=left)",
+        "what reads as decided is believed to have what it was asked before",
+    ),
+    Fault(
+        "syncd/core/claims.py",
+        "    return _lifted((name,), raw, was, full, here.channel.fidelity), raw\n",
+        "    return raw, raw\n",
+        "a guest of one row takes the names of the others",
+    ),
 )
