@@ -31,7 +31,7 @@ from tests.world.company import (
 from tests.world.deployed import Deployed
 from tests.world.faults import storm
 from tests.world.hosts import Memory, vendors
-from tests.world.known import KNOWN
+from tests.world.known import KNOWN, LEAVING
 from tests.world.play import play, shrink
 from tests.world.steps import Act, Step
 
@@ -72,7 +72,7 @@ def main() -> None:
 def _play_all(given: argparse.Namespace, hosts: Memory) -> int:
     """Play every seed; how many ended in complaints that were not known."""
     failed = 0
-    known = {} if given.vendors or given.leave else KNOWN
+    known = {} if given.vendors else LEAVING if given.leave else KNOWN
     for seed in range(given.first, given.last):
         company = (a_hosted_company if given.vendors else a_company)(Random(seed))
         company = replace(company, asks=tuple(given.ask), holds=given.hold, late=given.late)

@@ -28,3 +28,8 @@ KNOWN: dict[int, str] = {
     113739: "the answer to an update is lost, in a system without versions, and a person sets back"
     " what it wrote before any look: it reads as if nothing had been written, and is written again",
 }
+
+LEAVING: dict[int, str] = {
+    7213: "as 43818: the invitation comes and the visit is handed over while the calendar is away",
+}
+"""The same of plays in which calendars leave and return."""
