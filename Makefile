@@ -3,7 +3,7 @@
 #
 #   make demo [ARGS=--once]   the embedded world: a CalDAV server and a CRM, kept equal
 #   make test [ARGS=...]      the tests (ARGS go to pytest)
-#   make simulate [SEEDS=50]  whole companies at random, with faults and crashes; [FIRST=0]
+#   make simulate [SEEDS=50]  whole companies at random, with faults and crashes; [FIRST=0] [ARGS=--leave]
 #   make bench [ARGS=...]     measurements
 #   make soak [ARGS=...]      a company at work for half an hour, judged at the end
 #   make lint                 ruff, mypy, import contracts
