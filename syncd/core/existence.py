@@ -10,7 +10,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
 from syncd.core.afterall import FINAL, call_off
-from syncd.core.belong import Moment, keeps_cancelled, should_hold
+from syncd.core.belong import Moment, holds, keeps_cancelled, should_hold
 from syncd.core.channel import Policy
 from syncd.core.claims import Claim, on_behalf, setter_of
 from syncd.core.declined import DECLINE_RULE, decline, is_borrowed
@@ -40,6 +40,7 @@ FUTURE_RULE = "built-in: deleting a series cancels only its future"
 GOING_RULE = "built-in: it is being deleted"
 MOVED_RULE = "built-in: moved to another calendar is not deleted"
 ABSENT_RULE = "built-in: only this copy goes"
+HANDED_RULE = "built-in: it is somebody else's by now"
 
 CONTEST_NOTE = "delete against edit"
 """The note of a conflict of a value with the end of its appointment."""
@@ -207,10 +208,17 @@ def _is_expected(here: Here, draft: Draft, policy: Policy) -> bool:
 def _harmless(
     deletion: Deletion, draft: Draft, policy: Policy, moment: Moment, merged: Appointment
 ) -> bool:
-    """What has ended or is completed is never cancelled by a calendar: only that copy goes."""
+    """What has ended or is completed is never cancelled by a calendar: only that copy goes. So it
+    is with a copy that goes from where the appointment belongs no more, whoever took it away."""
     channel = policy.channels.get(deletion.channel)
     if deletion.person or channel is None or channel.is_crm:
         return False
+    if deletion.gone and not holds(channel, merged, policy):
+        told = ((deletion.channel, Status.CANCELLED),)
+        draft.records.append(
+            Record(Kind.ABSENT, (), HANDED_RULE, deletion.channel, None, None, told)
+        )
+        return True
     over = merged.status in FINAL or ended(merged, moment.now, moment.default_zone)
     if not over:
         return False

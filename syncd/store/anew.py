@@ -10,6 +10,7 @@ from typing import NamedTuple
 from sqlalchemy import Connection, bindparam, delete, exists, select, update
 
 from syncd.core.state import AppointmentId
+from syncd.store.channels import CONTACTED
 from syncd.store.database import Database, chunks, upsert
 from syncd.store.look import PRESENT
 from syncd.store.schema import (
@@ -26,7 +27,6 @@ from syncd.store.schema import (
 )
 
 _BEHIND = "behind:"
-_CONTACTED = "contacted:"
 
 
 class Behind(NamedTuple):
@@ -93,7 +93,7 @@ def begin_anew(connection: Connection, prefix: str = "") -> None:
     connection.execute(
         update(channels).where(these).values(cursor=None, full_look=None, retry_at=None)
     )
-    contacted = meta.c.name.startswith(f"{_CONTACTED}{prefix}", autoescape=True)
+    contacted = meta.c.name.startswith(f"{CONTACTED}{prefix}", autoescape=True)
     connection.execute(delete(meta).where(contacted))
 
 

@@ -16,6 +16,8 @@ from syncd.store.schema import channels, doubts, intents, meta, observed, owed, 
 
 _INSTALLATION = "installation"
 _REVISION = "revision"
+CONTACTED = "contacted:"
+"""What begins the name of the fact that a channel has met the others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +99,7 @@ class Channels:
         with self._database.write() as connection:
             for table in (observed, channels, settled, intents, owed, doubts):
                 connection.execute(delete(table).where(table.c.channel == channel))
+            connection.execute(delete(meta).where(meta.c.name == f"{CONTACTED}{channel}"))
 
 
 def read_channel_state(connection: Connection, channel: str) -> ChannelState | None:

@@ -357,6 +357,25 @@ def test_trace_34_a_visit_handed_to_a_colleague_moves() -> None:
     assert count(made) == {"crm": 1, "cal": 1, "cal2": 0}
 
 
+def test_trace_34_gone_where_it_belongs_no_more_is_no_cancellation() -> None:
+    """Seen in one look after an old state was put in place: handed over in the CRM, and gone from
+    Alice's calendar a while later. We had taken it away ourselves; Bob's does not answer."""
+    own = Filter(FilterMode.OWN)
+    alice = channel("cal", 1, person="alice@example.com", holds=own)
+    bob = channel("cal2", 2, person="bob@example.com", holds=own)
+    made = settled_world("crm", alice, bob, visit=replace(VISIT, owner="alice@example.com"))
+    made.remotes["cal2"].down = True
+    made.edit("crm", stamp=True, owner="bob@example.com")
+    made.now += timedelta(minutes=5)
+    made.looked["cal"] = made.now
+    made.remove("cal")
+    made.cycle()
+    made.remotes["cal2"].down = False
+    made.run()
+    assert count(made) == {"crm": 1, "cal": 0, "cal2": 1}
+    assert made.reads("crm").status is Status.CONFIRMED
+
+
 def test_within_the_same_second_nobody_knows_who_was_first() -> None:
     """Systems tell whole seconds, rounded down: an edit that seems older may be the later one."""
     made = settled_world("crm", "cal", "cal2")

@@ -309,8 +309,11 @@ def test_forgetting_a_channel(store: Store) -> None:
     """A channel that returns starts without agreements; the others are untouched."""
     agreed = settled(store, "a1", NOW, {("cal", ""): copy("k1"), ("crm", ""): copy("c1")})
     store.doubt(CAL, "k1", ["a1"], "two fit", NOW)
+    for name in (CAL, CRM):
+        store.meta_set(f"contacted:{name}", "1")
     store.forget_channel(CAL)
     assert store.channel_state(CAL) is None
+    assert (store.meta_get(f"contacted:{CAL}"), store.meta_get(f"contacted:{CRM}")) == (None, "1")
     assert store.known(CAL) == {}
     assert store.doubts() == []
     (case,) = store.cases("sales", ["a1"])
