@@ -194,7 +194,7 @@ class Diary(Oracle):
     def returned(self, channel: str) -> None:
         """It is configured again, and begins without agreements."""
         for each in self.readings():
-            each.exchanged.away.discard(channel)
+            each.exchanged.returned(channel)
         self.remade(channel)
 
     def stands_for(self, token: Token, slot: str) -> Token:

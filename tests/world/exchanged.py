@@ -19,6 +19,7 @@ class Exchanged:
     """
 
     away: set[str] = field(default_factory=set)
+    _back: set[str] = field(default_factory=set)
     _names: set[str] = field(default_factory=set)
     _shown: Mapping[str, frozenset[Key]] = field(default_factory=dict)
     _known: dict[str, frozenset[Key]] = field(default_factory=dict)
@@ -28,6 +29,10 @@ class Exchanged:
         is not there is gone.)"""
         if channel != CRM:
             self._names.add(channel)
+
+    def returned(self, channel: str) -> None:
+        """A channel is configured again, and away until it was looked at."""
+        self._back.add(channel)
 
     def looking(self, shown: Mapping[str, frozenset[Key]]) -> set[str]:
         """A cycle begins, and the remotes have those that are ``shown``. The channels of which
@@ -39,6 +44,9 @@ class Exchanged:
         """These were looked at, and nothing was broken meanwhile."""
         for name in channels:
             self._names.discard(name)
+            if name in self._back:
+                self._back.discard(name)
+                self.away.discard(name)
             self._known[name] = self._shown.get(name, frozenset())
 
     def restored(self, known: Container[tuple[str, Key]]) -> None:
