@@ -28,7 +28,7 @@ KNOWN: dict[int, str] = {
     113739: "the answer to an update is lost, in a system without versions, and a person sets back"
     " what it wrote before any look: it reads as if nothing had been written, and is written again",
     121369: "handed over and withdrawn; then an old state, a CRM that is another one, whose owners"
-    " are no edits, and the new owner's calendar down: that the former owner's copy is gone cancels",
+    " are no edits, and the new owner's calendar down: what we took from the former owner cancels",
     121911: "a row is handed over whose occurrence is dropped: its series is the new owner's, but"
     " that row, at which the verdict looks, is gone",
 }
