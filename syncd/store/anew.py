@@ -10,7 +10,7 @@ from typing import NamedTuple
 from sqlalchemy import Connection, bindparam, delete, exists, select, update
 
 from syncd.core.state import AppointmentId
-from syncd.store.channels import CONTACTED
+from syncd.store.channels import CONTACTED, FACT
 from syncd.store.database import Database, chunks, upsert
 from syncd.store.look import PRESENT
 from syncd.store.schema import (
@@ -37,7 +37,6 @@ class Behind(NamedTuple):
     appointments: int
 
 
-_META = select(meta.c.value).where(meta.c.name == bindparam("of"))
 _UNHEARD = select(observed.c.channel, observed.c.marker_appointment).where(
     observed.c.bridge == bindparam("of"),
     DIRTY,
@@ -98,7 +97,7 @@ def begin_anew(connection: Connection, prefix: str = "") -> None:
 
 
 def _behind(connection: Connection, bridge: str) -> Behind | None:
-    text = connection.scalar(_META, {"of": f"{_BEHIND}{bridge}"})
+    text = connection.scalar(FACT, {"of": f"{_BEHIND}{bridge}"})
     if text is None:
         return None
     told = json.loads(text)

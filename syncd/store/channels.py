@@ -41,7 +41,9 @@ class ChannelState:
     error: str = ""
 
 
-_META = select(meta.c.value).where(meta.c.name == bindparam("of"))
+FACT = select(meta.c.value).where(meta.c.name == bindparam("of"))
+"""A small fact by its name."""
+
 _STATES = select(channels)
 _STATE = _STATES.where(channels.c.channel == bindparam("of"))
 _STATES_OF = _STATES.where(any_of(channels.c.channel))
@@ -60,7 +62,7 @@ class Channels:
     def meta_get(self, name: str) -> str | None:
         """A small fact, ``None`` if it was never set."""
         with self._database.read() as connection:
-            return connection.scalar(_META, {"of": name})
+            return connection.scalar(FACT, {"of": name})
 
     def metas(self, prefix: str) -> dict[str, str]:
         """The small facts whose names begin so and that are not empty, by the rest of the name."""
