@@ -26,7 +26,7 @@ from sqlalchemy import (
 )
 
 from syncd.connector import Unreadable
-from syncd.core.state import WHOLE, AppointmentId, Copy, Key, Slot, Version
+from syncd.core.state import AppointmentId, Copy, Key, Slot, Version
 from syncd.errors import Rejected
 from syncd.store.channels import next_revision, read_channel_state
 from syncd.store.database import CHUNK, Database, chunks
@@ -260,32 +260,6 @@ class Observations:
         )
         with self._database.read() as connection:
             return frozenset(connection.execute(query).scalars())
-
-    def passed_on(
-        self, bridge: str, ids: Collection[AppointmentId]
-    ) -> dict[tuple[str, AppointmentId, Slot], tuple[AppointmentId, Slot]]:
-        """By qualified channel and marker, what the occurrences that bear a marker of ``ids`` and
-        belong to another appointment stand for, gone ones too."""
-        columns = observed.c
-        query = select(
-            columns.channel,
-            columns.marker_appointment,
-            columns.marker_slot,
-            columns.appointment,
-            columns.slot,
-        ).where(
-            columns.bridge == bridge,
-            columns.marker_slot != WHOLE,
-            columns.slot != WHOLE,
-            columns.appointment != columns.marker_appointment,
-        )
-        found: dict[tuple[str, AppointmentId, Slot], tuple[AppointmentId, Slot]] = {}
-        with self._database.read() as connection:
-            for part in chunks(sorted(ids)):
-                some = query.where(columns.marker_appointment.in_(part)).order_by(columns.key)
-                for channel, marked, named, id, slot in connection.execute(some):
-                    found.setdefault((channel, marked, named), (id, slot))
-        return found
 
     def _where_in(
         self, column: ColumnElement[Any], values: Sequence[Any], condition: ColumnElement[bool]

@@ -29,6 +29,7 @@ from syncd.store.holds import Holds
 from syncd.store.intents import Intents
 from syncd.store.observed import Observations
 from syncd.store.owed import OwedWrites
+from syncd.store.passed import PassedOn
 from syncd.store.records import Records
 from syncd.store.stats import Counted
 from syncd.store.tombstones import Tombstones
@@ -38,6 +39,7 @@ from syncd.store.watches import WatchRecords
 class Store(
     Channels,
     Observations,
+    PassedOn,
     Agreements,
     Cases,
     Commits,

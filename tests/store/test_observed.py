@@ -356,3 +356,20 @@ def test_occurrences_that_were_passed_on_to_another_series(store: Store) -> None
     look(store, CRM, after(1), copies[0], copies[2])
     assert store.passed_on("sales", {"a1", "a9"}) == passed
     assert store.passed_on("sales", {"a9"}) == store.passed_on("other", {"a1"}) == {}
+
+
+def test_what_was_passed_on_is_known_of_a_channel_that_returns(store: Store) -> None:
+    """As long as the series lives to which it was passed on."""
+    settled(store, "a9", NOW, {("crm", ""): copy("c9")})
+    marks = [Marker("abc", "a1", slot) for slot in ("20260301", "20260302")]
+    look(store, CAL, NOW, *(copy(f"k{n}", marker=mark) for n, mark in enumerate(marks)))
+    store.assign([(CAL, "k0", "a9", "20260402"), (CAL, "k1", "a8", "20260403")])
+    store.forget_channel(CAL)
+    passed = {(CAL, "a1", "20260301"): ("a9", "20260402")}
+    assert store.passed_on("sales", {"a1"}) == passed
+    assert store.passed_on("sales", {"a9"}) == store.passed_on("sale", {"a1"}) == {}
+    store.forget_channel(CAL)
+    assert store.passed_on("sales", {"a1"}) == passed
+    look(store, CAL, after(1), copy("k0", marker=marks[0]))
+    store.assign([(CAL, "k0", "a7", "20260405")])
+    assert store.passed_on("sales", {"a1"}) == {(CAL, "a1", "20260301"): ("a7", "20260405")}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -18,7 +19,7 @@ from syncd.connector import Collection, Connector, Manifest, Plugin, System
 from syncd.core.model import Appointment
 from syncd.core.state import AppointmentId, ChannelName, Key, Record, Slot
 from syncd.errors import ConnectorError
-from syncd.inbox import ItemKind, approve, hold_id, items, resolve
+from syncd.inbox import NEW, Item, ItemKind, approve, hold_id, items, resolve
 from syncd.pool import Begun, Job, SerialPool
 from syncd.store import HoldState, Store
 from syncd.store.channels import prepare
@@ -35,6 +36,7 @@ BACKUP_EVERY = 5
 """Cycles between two backups."""
 
 _T = TypeVar("_T")
+_TOKEN = re.compile(r"\bt\d+(?= )")
 
 
 LATE = 0.15
@@ -264,16 +266,21 @@ class Deployed:
         return [(entry.appointment, entry.record) for entry in self._store.history()]
 
     def answer(self) -> int:
-        """Answer what is open: the value of whoever ranks first; and approve what is held."""
+        """Answer what is open: the value of whoever ranks first, what bears the same name for a
+        copy in doubt; and approve what is held."""
         ranking, now = self._stage.company.ranking, self._stage.clock.now()
         waiting = [each for each in items(self._store) if each.kind is ItemKind.QUESTION]
         for each in waiting:
             best = min(each.choices, key=ranking.index)
-            resolve(self._store, each.id, now, "anna", lambda: "", take=best)
+            resolve(self._store, each.id, now, "anna", self._new_id, take=best)
+        doubts = 0
+        while doubt := next((i for i in items(self._store) if i.kind is ItemKind.DOUBT), None):
+            resolve(self._store, doubt.id, now, "anna", self._new_id, take=_same(doubt))
+            doubts += 1
         held = self._store.holds(HoldState.OPEN)
         for hold in held:
             approve(self._store, hold_id(hold.id, hold.digest), now, "anna")
-        return len(waiting) + len(held)
+        return len(waiting) + doubts + len(held)
 
     def _copies(self) -> dict[tuple[str, Key], Appointment | None]:
         """By channel and key, what the store knows of its copies: what they read as, or what was
@@ -314,11 +321,21 @@ class Deployed:
             patience=1.0 if self._dice is not None else None,
             clock=self._stage.clock,
             sleep=self._stage.clock.sleep,
-            new_id=lambda: f"{self._ids.getrandbits(64):016x}",
+            new_id=self._new_id,
         )
+
+    def _new_id(self) -> AppointmentId:
+        return f"{self._ids.getrandbits(64):016x}"
 
     def _plugin(self, name: str) -> Plugin:
         return self._plugins[name]
+
+
+def _same(doubt: Item) -> str:
+    """Which of its choices a copy in doubt is, which people know by the tokens in the titles."""
+    own = set(_TOKEN.findall(doubt.shown))
+    same = (name for name, told in doubt.choices.items() if own & {*_TOKEN.findall(told)})
+    return next(same, NEW)
 
 
 def configuration(company: Company, own: Mapping[str, Sequence[str]]) -> str:

@@ -35,9 +35,5 @@ KNOWN: dict[int, str] = {
 
 LEAVING: dict[int, str] = {
     7213: "as 43818: the invitation comes and the visit is handed over while the calendar is away",
-    9098: "two duplicates of one series, in the CRM and in a calendar that leaves before either is"
-    " seen; not looked into",
-    9112: "a calendar of single rows leaves after its series was split: what its rows stand for"
-    " since is forgotten, they are made anew, and what was written into one meanwhile is lost",
 }
 """The same of plays in which calendars leave and return."""
