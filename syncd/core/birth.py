@@ -75,9 +75,15 @@ def know_late(id: AppointmentId, heres: Iterable[Here], draft: Draft, moment: Mo
     for here in heres:
         if here.copy is None or here.copy.marker is None:
             continue
-        met = here.newcomer and here.channel.name in moment.contacts and _is_ours(id, here)
-        if met or is_late(here, draft):
+        if is_late(here, draft) or (_has_met(here, moment) and _is_ours(id, here)):
             draft.copies[here.place] = replace(draft.copies[here.place], ours=True)
+
+
+def _has_met(here: Here, moment: Moment) -> bool:
+    """Whether a copy was there when its channel met the others: now, or at its first look, where a
+    death or a hold came between that and this."""
+    first = here.seen is not None and here.seen.before is None
+    return here.newcomer and (first or here.channel.name in moment.contacts)
 
 
 def late_claims(

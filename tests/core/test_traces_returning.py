@@ -46,11 +46,13 @@ def test_trace_29_what_was_deleted_meanwhile_is_no_deletion() -> None:
     assert made.agreed().status is Status.CONFIRMED
 
 
+@pytest.mark.parametrize("died", [False, True], ids=["at once", "after a death"])
 @pytest.mark.parametrize("marked", [True, False], ids=["ours", "hers"])
 def test_trace_29_a_visit_handed_over_meanwhile_leaves_the_calendar_that_returns(
-    marked: bool,
+    marked: bool, died: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Trace 34, one configuration later: our copy is no copy that she has put there."""
+    """Trace 34, one configuration later: our copy is no copy that she has put there. Nor is it
+    where the daemon died between the first contact and the decision."""
     own = Filter(FilterMode.OWN)
     alice = channel("cal", 1, person="alice@example.com", holds=own)
     bob = channel("cal2", 2, person="bob@example.com", holds=own)
@@ -62,5 +64,7 @@ def test_trace_29_a_visit_handed_over_meanwhile_leaves_the_calendar_that_returns
     made.edit("crm", owner="bob@example.com")
     made.run()
     made.configure(Policy(channels("crm", alice, bob), USUAL))
+    if died:
+        monkeypatch.setattr("tests.core.harness.contacts_of", lambda world: frozenset())
     made.run()
     assert count(made) == {"crm": 1, "cal": 0 if marked else 1, "cal2": 1}

@@ -361,9 +361,15 @@ FAULTS = (
     ),
     Fault(
         "syncd/core/birth.py",
-        "        if met or is_late(here, draft):\n",
+        "        if is_late(here, draft) or (_has_met(here, moment) and _is_ours(id, here)):\n",
         "        if is_late(here, draft):\n",
         "our copy in a channel that returns is taken for one that its person pasted",
+    ),
+    Fault(
+        "syncd/core/birth.py",
+        "    return here.newcomer and (first or here.channel.name in moment.contacts)\n",
+        "    return here.newcomer and here.channel.name in moment.contacts\n",
+        "the same where the daemon dies between the first contact and the decision",
     ),
     Fault(
         "syncd/core/draft.py",

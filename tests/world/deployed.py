@@ -265,6 +265,10 @@ class Deployed:
         """All of history."""
         return [(entry.appointment, entry.record) for entry in self._store.history()]
 
+    def has_met(self, channel: str) -> bool:
+        """Whether a channel has had its first contact, by the state."""
+        return channel in self._store.metas("contacted:world/")
+
     def answer(self) -> int:
         """Answer what is open: the value of whoever ranks first, what bears the same name for a
         copy in doubt; and approve what is held."""
