@@ -125,11 +125,7 @@ def _planned(seeded: Seeded, policy: Policy, moment: Moment) -> Plan:
     again = moment.now if seeded.waits else _again(plan, policy, moment)
     if again is not None:
         plan = replace(plan, again=again)
-    if not seeded.records and not seeded.moved:
-        return plan
-    records = (*seeded.records, *plan.records)
-    moved = (*plan.moved, *seeded.moved)
-    return replace(plan, moved=moved, records=records, quiet=False)
+    return seeded.completed(plan)
 
 
 def _outline(plan: Plan) -> Plan:

@@ -119,6 +119,9 @@ def situate(case: Case, policy: Policy) -> Situation:
         if not intents:
             heres[place] = _plain(place, channel, case.views.get(place), settled)
             continue
+        if _have_gone(settled, case.views.get(place), intents):
+            closed.extend(intent.id for intent in intents)
+            continue
         here, ended = _with_intents(place, channel, case.views.get(place), settled, intents)
         heres[place] = here
         closed.extend(ended)
@@ -138,6 +141,16 @@ def _is_replaced(settled: Settled | None, seen: Seen | None) -> bool:
     """Whether an invitation is seen where a copy of ours was: what we wrote to that one is over."""
     shown = seen.observation if seen is not None else None
     return settled is not None and isinstance(shown, Present) and has_replaced(shown.copy, settled)
+
+
+def _have_gone(settled: Settled | None, seen: Seen | None, intents: Iterable[Intent]) -> bool:
+    """Whether what was to be updated stands for another appointment now: nothing that is seen
+    here will ever end that."""
+    return settled is None and seen is None and all(map(_updates, intents))
+
+
+def _updates(intent: Intent) -> bool:
+    return intent.write.operation is Operation.UPDATE
 
 
 def _plain(place: Place, channel: Channel, seen: Seen | None, settled: Settled | None) -> Here:

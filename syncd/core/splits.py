@@ -14,7 +14,7 @@ backup, first contact), the copies of other channels do that still have it whole
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TypeAlias
@@ -35,9 +35,11 @@ from syncd.core.state import (
     Case,
     ChannelName,
     Copy,
+    Intent,
     Key,
     Kind,
     Place,
+    Plan,
     Present,
     Record,
     Settled,
@@ -53,14 +55,27 @@ _Heir: TypeAlias = tuple[timedelta, AppointmentId, AppointmentId, ChannelName]
 
 @dataclass(frozen=True, slots=True)
 class Seeded:
-    """A case ready to be settled, the copies that came to it from another appointment, and what
-    is to be told of that. ``waits``: channels that are to be looked at again before it is decided
-    what was cut there."""
+    """A case ready to be settled, the copies that came to it from another appointment, with their
+    open intents, and what is to be told of that. ``waits``: channels that are to be looked at again
+    before it is decided what was cut there."""
 
     case: Case
     moved: tuple[tuple[ChannelName, Key, Slot], ...] = ()
     records: tuple[Record, ...] = ()
     waits: tuple[ChannelName, ...] = ()
+    followed: tuple[tuple[int, Slot], ...] = ()
+
+    def completed(self, plan: Plan) -> Plan:
+        """The plan that settling the case has made, with what came to it and is told of that."""
+        if not self.records and not self.moved:
+            return plan
+        return replace(
+            plan,
+            records=(*self.records, *plan.records),
+            moved=(*plan.moved, *self.moved),
+            followed=tuple(each for each in self.followed if each[0] not in plan.closed),
+            quiet=False,
+        )
 
 
 def seed_splits(
@@ -302,7 +317,22 @@ def _seed(
         for place, target in changes.items()
     )
     record = Record(Kind.SPLIT, (), RULE, channel, note=old.id)
-    return (
-        Seeded(replace(old, agreement=replace(agreement, copies=left), views=stays)),
-        Seeded(replace(new, agreement=own, views={**new.views, **comes}), moved, (record,)),
-    )
+    begun, kept = _follow(old.intents, changes)
+    old = replace(old, agreement=replace(agreement, copies=left), views=stays, intents=kept)
+    new = replace(new, agreement=own, views={**new.views, **comes}, intents=new.intents + begun)
+    followed = tuple((each.id, each.write.slot) for each in begun)
+    return Seeded(old), Seeded(new, moved, (record,), followed=followed)
+
+
+def _follow(
+    intents: Sequence[Intent], changes: Mapping[Place, Place]
+) -> tuple[tuple[Intent, ...], tuple[Intent, ...]]:
+    """The intents of copies that change hands, with their places there, and the others: what was
+    written to such a copy is known to be ours by the side to which it goes."""
+    going: list[Intent] = []
+    for intent in intents:
+        channel, slot = changes.get((intent.write.channel, intent.write.slot), ("", ""))
+        if channel:
+            going.append(replace(intent, write=replace(intent.write, slot=slot)))
+    ids = {each.id for each in going}
+    return tuple(going), tuple(each for each in intents if each.id not in ids)

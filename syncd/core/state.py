@@ -369,7 +369,8 @@ class Plan:
     ``agreement`` is the new one; ``None`` where nothing is left of the appointment, which then
     has a ``tombstone``. ``closed`` are the ids of intents that this settling ends.
     ``quiet``: nothing changes, nothing is to be stored or written. ``moved``: copies that now
-    stand at another place, or came from another appointment: channel, key, slot. ``again``:
+    stand at another place, or came from another appointment: channel, key, slot. ``followed``: the
+    open intents, by their ids, that came with them, and their slots now. ``again``:
     when time alone makes the appointment due. ``follows``: it is due as soon as one of its writes
     is accepted, or refused for good.
     """
@@ -382,5 +383,6 @@ class Plan:
     tombstone: Tombstone | None = None
     quiet: bool = False
     moved: tuple[tuple[ChannelName, Key, Slot], ...] = ()
+    followed: tuple[tuple[int, Slot], ...] = ()
     again: datetime | None = None
     follows: bool = False

@@ -121,6 +121,13 @@ def _store_intents(
 ) -> list[Intent]:
     closed = [id_ for plan in plans for id_ in plan.closed]
     _delete_where(connection, intents, "id", closed)
+    followed = [
+        {"of": number, "to": plan.id, "to_slot": slot}
+        for plan in plans
+        for number, slot in plan.followed
+    ]
+    if followed:
+        connection.execute(_FOLLOW, followed)
     writes: list[tuple[AppointmentId, Write]] = [
         (plan.id, write) for plan in plans for write in plan.writes
     ]
@@ -131,6 +138,11 @@ def _store_intents(
     return [Intent(number, write, at) for number, (_, write) in zip(numbers, writes, strict=True)]
 
 
+_FOLLOW = (
+    update(intents)
+    .where(intents.c.id == bindparam("of"))
+    .values(appointment=bindparam("to"), slot=bindparam("to_slot"))
+)
 _BEGIN = insert(intents).returning(intents.c.id, sort_by_parameter_order=True)
 _MOVE = (
     update(observed)

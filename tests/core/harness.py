@@ -19,7 +19,7 @@ from syncd.core.pair import pair
 from syncd.core.paired import Doubt, Pairing, reborn_at
 from syncd.core.rules import RuleSet
 from syncd.core.settle import settle
-from syncd.core.splits import Seeded, seed_splits
+from syncd.core.splits import seed_splits
 from syncd.core.state import (
     WHOLE,
     Agreement,
@@ -316,17 +316,10 @@ class World:
         others = [self.case(id) for id in self.agreements if id not in due]
         cases = seed_splits([self.case(id) for id in due], self.policy, moment, others)
         self.waits |= {name for each in cases for name in each.waits}
-        plans = [self._planned(seeded, moment) for seeded in cases]
+        plans = [each.completed(settle(each.case, self.policy, moment)) for each in cases]
         begun = [pair for plan in plans for pair in self._store(plan)]
         for id, intent in begun:
             write_out(self, id, intent)
-
-    def _planned(self, seeded: Seeded, moment: Moment) -> Plan:
-        plan = settle(seeded.case, self.policy, moment)
-        if not seeded.records and not seeded.moved:
-            return plan
-        records, moved = (*seeded.records, *plan.records), (*plan.moved, *seeded.moved)
-        return replace(plan, moved=moved, records=records, quiet=False)
 
     def case(self, id: str) -> Case:
         """All that settling an appointment needs."""
@@ -370,6 +363,11 @@ class World:
                 self.stones.append(plan.tombstone)
         self.records.setdefault(id, []).extend(plan.records)
         left = [each for each in self.intents.get(id, []) if each.id not in plan.closed]
+        slots = dict(plan.followed)
+        for own in self.intents.values():
+            came = [each for each in own if each.id in slots]
+            own[:] = [each for each in own if each.id not in slots]
+            left += [replace(e, write=replace(e.write, slot=slots[e.id])) for e in came]
         begun = []
         for write in plan.writes:
             self.numbers += 1

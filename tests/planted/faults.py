@@ -372,6 +372,18 @@ FAULTS = (
         "the same where the daemon dies between the first contact and the decision",
     ),
     Fault(
+        "syncd/core/splits.py",
+        "    begun, kept = _follow(old.intents, changes)\n",
+        "    begun, kept = _follow((), changes)[0], old.intents\n",
+        "what was written to a row is its channel's own once its series is split",
+    ),
+    Fault(
+        "syncd/core/splits.py",
+        "    followed = tuple((each.id, each.write.slot) for each in begun)\n",
+        "    followed = ()\n",
+        "the same where nobody has seen it yet when the series is split",
+    ),
+    Fault(
         "syncd/core/draft.py",
         "        if asked.overrides and own[0] in OVERRIDABLE_FIELDS:\n",
         "        if False:\n",

@@ -156,6 +156,19 @@ def test_intents_come_back_in_order_and_open(store: Store) -> None:
     assert case.intents == (begun[1],)
 
 
+def test_an_intent_follows_its_copy_to_another_appointment(store: Store) -> None:
+    """Invariant 10: what is still to be seen of a row is looked for where the row is now."""
+    pair(store)
+    write = update("cal", copy("k1"), visit("new"))
+    (begun,) = store.commit("sales", "c1", NOW, [Plan("a1", agreement({}), (write,))])
+    moved = (("cal", "k1", SLOT),)
+    plan = Plan("a9", agreement({}), moved=moved, followed=((begun.id, SLOT),))
+    store.commit("sales", "c2", after(1), [plan])
+    (one, nine) = store.cases("sales", ["a1", "a9"])
+    assert one.intents == ()
+    assert [(each.id, each.write.slot) for each in nine.intents] == [(begun.id, SLOT)]
+
+
 def test_ids_of_intents_never_come_again(store: Store) -> None:
     """A plan closes intents by id: an id that came again would close another write's."""
     pair(store)

@@ -29,6 +29,13 @@ KNOWN: dict[int, str] = {
     " what it wrote before any look: it reads as if nothing had been written, and is written again",
     121369: "handed over and withdrawn; then an old state, a CRM that is another one, whose owners"
     " are no edits, and the new owner's calendar down: what we took from the former owner cancels",
+    150684: "an old state knows nothing of a series that the CRM had not taken yet, and its"
+    " original is deleted before anybody looks: our copy elsewhere does not say whose it was",
+    150855: "as 43818",
+    152665: "an old state knows nothing of a series, and its original is deleted before anybody"
+    " looks: the rows in a CRM without marks are single visits then",
+    153303: "as 72478",
+    153316: "as 107028, after requests that were lost",
     121911: "a row is handed over whose occurrence is dropped: its series is the new owner's, but"
     " that row, at which the verdict looks, is gone",
 }

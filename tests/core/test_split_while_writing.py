@@ -1,0 +1,42 @@
+"""This and all following, before anybody has seen what was just written to a later row."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from syncd.core.model import Override, Recurrence
+from tests.core.harness import settled_world
+from tests.core.remote import Fault
+from tests.core.test_traces_series import RIDS, WEEKLY
+from tests.core.values import at, prefer, rules
+
+UNTIL = Recurrence(("FREQ=WEEKLY;UNTIL=20260324T100000Z",))
+REST = replace(WEEKLY, when=at(31, 10), recurrence=Recurrence(("FREQ=WEEKLY;COUNT=3",)))
+
+
+@pytest.mark.parametrize("fault", [Fault.SILENT, Fault.MUTE, Fault.TIMEOUT])
+@pytest.mark.parametrize("listed", [True, False], ids=["listed", "not listed"])
+def test_what_was_written_to_a_row_is_nobodys_edit(listed: bool, fault: Fault) -> None:
+    """Invariants 3 and 7: an occurrence was moved in the calendar, then the series was split there,
+    and what goes on knows of no exception. The row shows what it was told, and no more; and what
+    was written to it is not waited for by the series that it has left."""
+    made = settled_world("cal", "rows", visit=WEEKLY, ruleset=rules(prefer("rows", "cal")))
+    row = made.agreements[made.only].copies["rows", RIDS[4]].copy.key
+    moved = Override((("when", at(38, 15)),))
+    made.edit("cal", overrides=((RIDS[4], moved),))
+    made.remotes["rows"].faults.append(fault)
+    made.cycle()
+    assert made.remotes["rows"].copies[row].reads.when == at(38, 15)
+    assert any(made.intents.values())
+    made.edit("cal", recurrence=UNTIL, overrides=())
+    made.add("cal", REST, "rest")
+    made.remotes["rows"].unlisted = not listed
+    made.cycle()
+    made.remotes["rows"].unlisted = False
+    made.run(5)
+    assert len(made.agreements) == 2
+    assert not any(made.intents.values())
+    assert made.remotes["cal"].copies["rest"].reads.overrides == ()
+    assert made.remotes["rows"].copies[row].reads.when == at(38, 10)
