@@ -6,6 +6,7 @@ Prints the seeds that end in complaints, and with ``--shrink`` the fewest steps 
 from __future__ import annotations
 
 import argparse
+import gc
 import logging
 import shutil
 import sys
@@ -60,6 +61,7 @@ def main() -> None:
     parser.add_argument("--late", action="store_true", help="looks that nobody waits for")
     parser.add_argument("--leave", action="store_true", help="calendars leave and return")
     given = parser.parse_args()
+    gc.freeze()  # what is imported stays
     dialects.keep()
     quiet = structlog.make_filtering_bound_logger(logging.CRITICAL)
     structlog.configure(wrapper_class=quiet)

@@ -36,11 +36,17 @@ KNOWN: dict[int, str] = {
     " looks: the rows in a CRM without marks are single visits then",
     153303: "as 72478",
     153316: "as 107028, after requests that were lost",
+    153958: "an old state knows nothing of a duplicate, and our only copy of it has become an"
+    " invitation, which bears no mark: nobody can tell that the two are one",
     121911: "a row is handed over whose occurrence is dropped: its series is the new owner's, but"
     " that row, at which the verdict looks, is gone",
 }
 
 LEAVING: dict[int, str] = {
     7213: "as 43818: the invitation comes and the visit is handed over while the calendar is away",
+    32026: "an old state knows nothing of a series, and its calendar leaves before anybody looks:"
+    " its rows in a CRM without marks are single visits then, and go to the calendar as it returns",
+    32123: "a copy is duplicated and its vendor's invitation takes its place while the calendar is"
+    " away: the duplicate bears our mark, and passes for the copy; its title is on record",
 }
 """The same of plays in which calendars leave and return."""
