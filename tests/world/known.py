@@ -38,8 +38,8 @@ KNOWN: dict[int, str] = {
     153316: "as 107028, after requests that were lost",
     153958: "an old state knows nothing of a duplicate, and our only copy of it has become an"
     " invitation, which bears no mark: nobody can tell that the two are one",
-    160380: "the product is right: the time is kept, the verdict misses its zone, which no copy that"
-    " is left ever had",
+    160380: "the product is right: the time is kept, the verdict misses its zone, which no copy"
+    " that is left ever had",
     121911: "a row is handed over whose occurrence is dropped: its series is the new owner's, but"
     " that row, at which the verdict looks, is gone",
 }
