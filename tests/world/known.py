@@ -40,6 +40,9 @@ KNOWN: dict[int, str] = {
     " invitation, which bears no mark: nobody can tell that the two are one",
     160380: "the product is right: the time is kept, the verdict misses its zone, which no copy"
     " that is left ever had",
+    160664: "as 43818",
+    162817: "what is answered and taken back in one calendar between two looks is no edit that"
+    " anybody could see; the verdict counts it",
     121911: "a row is handed over whose occurrence is dropped: its series is the new owner's, but"
     " that row, at which the verdict looks, is gone",
 }

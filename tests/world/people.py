@@ -254,7 +254,8 @@ def _duplicate(step: Act, desk: Desk, key: Key, system: Remote, oracle: Diary) -
     title = _title(step.other, step.n)
     twin = system.person_duplicate(key, lambda held: replace(_untitled(held), title=title))
     oracle.born(step.other, desk.name, oracle.sort_of(step.token), anew=False)
-    oracle.copied(desk.name, key, twin)
+    if key not in system.buried:  # else what was planted there went with an earlier copy
+        oracle.copied(desk.name, key, twin)
     oracle.doubled(desk.name, step.other, twin, _marker(system, key))
     made = system.reads(twin)
     if made.status is Status.CANCELLED:  # a duplicate of what is cancelled is cancelled, too
@@ -274,7 +275,8 @@ def _untitled(held: Appointment) -> Appointment:
 
 def _move_key(step: Act, desk: Desk, key: Key, system: Remote, oracle: Diary) -> None:
     moved = system.person_move_key(key)
-    oracle.copied(desk.name, key, moved)
+    if key not in system.buried:
+        oracle.copied(desk.name, key, moved)
     oracle.rekeyed(desk.name, key, moved)
 
 
