@@ -14,7 +14,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from tests.planted.faults import FAULTS, Fault
+from tests.planted.fault import Fault
+from tests.planted.faults import FAULTS
 
 ROOT = Path(__file__).resolve().parents[2]
 # The quickest first: a planted fault is usually caught by an example.

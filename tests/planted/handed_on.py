@@ -1,0 +1,50 @@
+"""Faults in what becomes of copies that are handed on: calendars return, series are split."""
+
+from __future__ import annotations
+
+from tests.planted.fault import Fault
+
+HANDED_ON = (
+    Fault(
+        "syncd/core/birth.py",
+        "        if is_late(here, draft) or (_has_met(here, moment) and _is_ours(id, here)):\n",
+        "        if is_late(here, draft):\n",
+        "our copy in a channel that returns is taken for one that its person pasted",
+    ),
+    Fault(
+        "syncd/core/birth.py",
+        "    return here.newcomer and (first or here.channel.name in moment.contacts)\n",
+        "    return here.newcomer and here.channel.name in moment.contacts\n",
+        "the same where the daemon dies between the first contact and the decision",
+    ),
+    Fault(
+        "syncd/core/splits.py",
+        "    begun, kept = _follow(old.intents, changes)\n",
+        "    begun, kept = _follow((), changes)[0], old.intents\n",
+        "what was written to a row is its channel's own once its series is split",
+    ),
+    Fault(
+        "syncd/core/splits.py",
+        "    followed = tuple((each.id, each.write.slot) for each in begun)\n",
+        "    followed = ()\n",
+        "the same where nobody has seen it yet when the series is split",
+    ),
+    Fault(
+        "syncd/core/draft.py",
+        "        if asked.overrides and own[0] in OVERRIDABLE_FIELDS:\n",
+        "        if False:\n",
+        "an occurrence is believed to be told what its series had for a while",
+    ),
+    Fault(
+        "syncd/core/owe.py",
+        "replace(settled, asked=asked, disputed=left)",
+        "replace(settled, disputed=left)",
+        "what reads as decided is believed to have what it was asked before",
+    ),
+    Fault(
+        "syncd/core/claims.py",
+        "    return _lifted((name,), raw, was, full, here.channel.fidelity), raw\n",
+        "    return raw, raw\n",
+        "a guest of one row takes the names of the others",
+    ),
+)
