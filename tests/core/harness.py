@@ -366,7 +366,7 @@ class World:
         slots = dict(plan.followed)
         for own in self.intents.values():
             came = [each for each in own if each.id in slots]
-            own[:] = [each for each in own if each.id not in slots]
+            own[:] = [e for e in own if e.id not in slots and e.id not in plan.closed]
             left += [replace(e, write=replace(e.write, slot=slots[e.id])) for e in came]
         begun = []
         for write in plan.writes:

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from syncd.core.model import Override, Recurrence
+from syncd.core.state import Intent, Operation, Write
 from tests.core.harness import settled_world
 from tests.core.remote import Fault
 from tests.core.test_traces_series import RIDS, WEEKLY
@@ -40,3 +41,16 @@ def test_what_was_written_to_a_row_is_nobodys_edit(listed: bool, fault: Fault) -
     assert not any(made.intents.values())
     assert made.remotes["cal"].copies["rest"].reads.overrides == ()
     assert made.remotes["rows"].copies[row].reads.when == at(38, 10)
+
+
+def test_what_was_written_to_a_row_that_has_gone_elsewhere_is_not_waited_for() -> None:
+    """Invariant 3: the daemon died after the series had let go of the row, and before what goes on
+    had taken it, and what was written to it, over. Nothing that the series shows will end that."""
+    made = settled_world("cal", "rows", visit=WEEKLY)
+    (row, *_) = made.remotes["rows"].copies.values()
+    write = Write(
+        "rows", "20270101T100000", Operation.UPDATE, row.reads, row.reads, (("when",),), row
+    )
+    made.intents[made.only] = [Intent(99, write, made.now, key=row.key, done=True)]
+    made.cycle()
+    assert made.intents[made.only] == []
