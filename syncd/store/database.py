@@ -17,7 +17,7 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from functools import lru_cache
 from importlib import import_module
 from importlib.resources import as_file, files
@@ -32,7 +32,6 @@ from sqlalchemy import (
     Table,
     bindparam,
     create_engine,
-    event,
     inspect,
     make_url,
     text,
@@ -49,13 +48,7 @@ from syncd.errors import ConfigError, StateUnavailable, SyncdError
 from syncd.store.away import is_away
 from syncd.store.room import made_for_owner, want_of_room
 from syncd.store.schema import VERSIONS, meta, metadata, version
-
-BUSY_TIMEOUT = 30.0
-"""Seconds that a transaction waits for another process's."""
-
-_PAGES = 500
-"""KiB of SQLite's pages that a connection keeps, a quarter of its default: the operating system has
-the file in memory anyway, and a first synchronisation takes no longer (measured)."""
+from syncd.store.sqlite import Transactions
 
 _MIGRATION_LOCK = 0x7461626C6573
 """PostgreSQL's advisory lock while tables are made ("tables"); not the one of the process."""
@@ -78,37 +71,31 @@ class Database:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = self._reading = engine
-        self._is_sqlite = engine.dialect.name == "sqlite"
-        if not self._is_sqlite:
+        self._sqlite = Transactions(engine) if engine.dialect.name == "sqlite" else None
+        if not self._sqlite:
             self._reading = engine.execution_options(
                 isolation_level="REPEATABLE READ", postgresql_readonly=True
             )
 
-    @contextmanager
-    def read(self) -> Iterator[Connection]:
+    def read(self) -> AbstractContextManager[Connection]:
         """A transaction that sees one moment and changes nothing."""
-        with self._reading.begin() as connection:
-            if self._is_sqlite:
-                _begin_sqlite(connection, "BEGIN")
-            yield connection
+        return self._sqlite.read() if self._sqlite else self._reading.begin()
+
+    def write(self, *, durable: bool = False) -> AbstractContextManager[Connection]:
+        """A transaction; ``durable``: once it is over, it outlives a power cut."""
+        return self._sqlite.write(durable=durable) if self._sqlite else self._write(durable)
 
     @contextmanager
-    def write(self, *, durable: bool = False) -> Iterator[Connection]:
-        """A transaction; ``durable``: once it is over, it outlives a power cut.
-
-        On SQLite it has the write lock from its start, so that it never dead-locks.
-        """
+    def _write(self, durable: bool) -> Iterator[Connection]:
         with self._engine.begin() as connection:
-            if self._is_sqlite:
-                _begin_sqlite(connection, "BEGIN IMMEDIATE", "FULL" if durable else "NORMAL")
-            elif not durable:
+            if not durable:
                 connection.execute(text("SET LOCAL synchronous_commit = off"))
             yield connection
 
     def fault(self) -> str:
         """Why nothing can be stored just now; empty if it can. A file is not touched, so that
         nobody waits for whoever is writing."""
-        if self._is_sqlite:
+        if self._sqlite:
             return want_of_room(Path(self._engine.url.database or "").parent)
         try:
             with self.write() as connection:
@@ -119,6 +106,8 @@ class Database:
 
     def close(self) -> None:
         """Let go of all connections."""
+        if self._sqlite:
+            self._sqlite.close()
         self._engine.dispose()
 
 
@@ -132,12 +121,9 @@ def open_database(url: str, *, create: bool = True) -> Database:
     parsed = parse_url(url)
     if parsed.get_backend_name() == "sqlite":
         _prepare_file(parsed.database or "", create=create)
-    # The one used last: in turn, each of several would come to hold all pages and statements.
     # A server may have closed a connection meanwhile; a file does not.
     ping = parsed.get_backend_name() != "sqlite"
     engine = make_engine(parsed, pool_use_lifo=True, pool_pre_ping=ping)
-    if engine.dialect.name == "sqlite":
-        _configure_sqlite(engine)
     database = Database(engine)
     try:
         _migrate(database, create=create)
@@ -285,30 +271,6 @@ def _prepare_file(name: str, *, create: bool) -> None:
         os.close(made_for_owner(path))
     except OSError as error:
         raise ConfigError(f"the state file cannot be made: {error.strerror}", file=name) from None
-
-
-def _configure_sqlite(engine: Engine) -> None:
-    """Transactions begin by our own ``BEGIN`` (the driver's come too late to hold a lock while
-    reading: https://docs.sqlalchemy.org/en/21/dialects/sqlite.html, "Transactions with SQLite")."""
-
-    @event.listens_for(engine, "connect")
-    def on_connect(raw: Any, _record: object) -> None:
-        raw.isolation_level = None
-        cursor = raw.cursor()
-        cursor.execute(f"PRAGMA busy_timeout = {int(BUSY_TIMEOUT * 1000)}")
-        cursor.execute("PRAGMA journal_mode = WAL")
-        cursor.execute("PRAGMA foreign_keys = ON")
-        cursor.execute(f"PRAGMA cache_size = -{_PAGES}")
-        cursor.close()
-
-
-def _begin_sqlite(connection: Connection, begin: str, synchronous: str = "NORMAL") -> None:
-    """Not by the engine's event ``begin``: with one listener, each statement looks for listeners
-    of everything that can happen to it, which takes a tenth of a cycle."""
-    if connection.info.get("synchronous") != synchronous:
-        connection.exec_driver_sql(f"PRAGMA synchronous = {synchronous}")
-        connection.info["synchronous"] = synchronous
-    connection.exec_driver_sql(begin)
 
 
 def _migrate(database: Database, *, create: bool) -> None:

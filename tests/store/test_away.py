@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from syncd.errors import ConfigError, StateUnavailable, SyncdError
 from syncd.lock import StoreLock
-from syncd.store import Store, database
+from syncd.store import Store, sqlite
 from tests.postgres import Restartable, restartable
 
 PASSWORDS = "local all postgres trust\nlocal all all scram-sha-256\n"
@@ -119,7 +119,7 @@ def test_a_server_that_goes_and_comes() -> None:
 
 def test_a_file_that_another_program_keeps(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """It is not damaged, and nobody is told to restore a backup."""
-    monkeypatch.setattr(database, "BUSY_TIMEOUT", 0.01)
+    monkeypatch.setattr(sqlite, "BUSY_TIMEOUT", 0.01)
     path = tmp_path / "state.db"
     Store.open(f"sqlite:///{path}").close()
     with closing(sqlite3.connect(path, isolation_level=None)) as other:
