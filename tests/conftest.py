@@ -18,9 +18,11 @@ dialects.keep()
 
 
 def pytest_collection_finish() -> None:
-    """Modules and tests stay: whoever looks for garbage need not go through them each time."""
+    """Modules and tests stay: whoever looks for garbage need not go through them each time, nor as
+    often as in a program that has to be small."""
     gc.collect()
     gc.freeze()
+    gc.set_threshold(20_000, 20, 20)
 
 
 @pytest.fixture(scope="session")

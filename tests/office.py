@@ -50,6 +50,10 @@ class Desk:
         assert status == 207, (status, body[:200])
         return bodies_of(body)
 
+    def files(self) -> dict[str, bytes]:
+        """The same, as they are on the server's disk: costs the server nothing."""
+        return self.server.files(self.url)
+
     def events(self) -> dict[str, Any]:
         """The first VEVENT of each item by path."""
         return {

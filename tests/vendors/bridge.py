@@ -205,7 +205,7 @@ class Bridge:
         """All of all channels, to the byte."""
         return {
             "crm": self.office.rows(),
-            "dav": self.dav.items(),
+            "dav": self.dav.files(),
             "google": dict(self.google.items),
             "m365": dict(self.m365.items),
         }

@@ -145,7 +145,7 @@ class World:
 
     def everything(self) -> dict[str, object]:
         """The bodies in all calendars and the rows of the CRM."""
-        found: dict[str, object] = {name: desk.items() for name, desk in self.desks.items()}
+        found: dict[str, object] = {name: desk.files() for name, desk in self.desks.items()}
         found["crm"] = self.office.rows()
         return found
 
