@@ -46,6 +46,7 @@ class Rows:
         self._installation = installation
         self._padded = {name for name in layout.read if layout.columns[name].padded}
         self.marks: sa.Table | None = None
+        self._drawn: dict[bool, sa.Select[Any]] = {}
 
     @property
     def object(self) -> str:
@@ -125,6 +126,13 @@ class Rows:
         return next(iter(self._rows(connection.execute(statement))), None)
 
     def _select(self) -> sa.Select[Any]:
+        """Drawn up once, since that takes as long as to read a row, and again with marks."""
+        marked = self.marks is not None
+        if marked not in self._drawn:
+            self._drawn[marked] = self._draw()
+        return self._drawn[marked]
+
+    def _draw(self) -> sa.Select[Any]:
         table = self._layout.table
         columns: list[Any] = [table.columns[name] for name in self._layout.read]
         if self.marks is None:
