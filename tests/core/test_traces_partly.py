@@ -270,6 +270,7 @@ STEPS = st.lists(
     max_size=5,
 )
 TAKEN_TWICE = [
+    ("cal", None, "", []),
     ("cal", DATED.recurrence, "", []),
     ("cal", WEEKLY.recurrence, "", [Fault.MUTE, Fault.KILLED]),
     ("cal", None, "delete", []),
