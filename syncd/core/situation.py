@@ -110,11 +110,13 @@ def situate(case: Case, policy: Policy) -> Situation:
         if channel is None:
             continue
         settled = agreement.copies.get(place)
-        intents = by_place.get(place)
+        over = [each for each in by_place.get(place, ()) if _is_overtaken(each, settled)]
+        closed.extend(intent.id for intent in over)
+        intents = [each for each in by_place.get(place, ()) if each not in over]
         if _is_replaced(settled, case.views.get(place)):
             heres[place] = _plain(place, channel, case.views.get(place), None)
             heres[place].replaced = True
-            closed.extend(intent.id for intent in intents or ())
+            closed.extend(intent.id for intent in intents)
             continue
         if not intents:
             heres[place] = _plain(place, channel, case.views.get(place), settled)
@@ -135,6 +137,20 @@ def _places(agreement: Agreement, case: Case, by_place: Iterable[Place]) -> list
     places = list(agreement.copies)
     places += [place for place in case.views if place not in agreement.copies]
     return places + [place for place in by_place if place not in places]
+
+
+def _is_overtaken(intent: Intent, settled: Settled | None) -> bool:
+    """Whether a copy of another version has been settled since a write was begun of which nobody
+    knows whether it was made. Systems write on the version that they are told only: from then on
+    nothing comes of it, and who sets what it asked for has made an edit."""
+    base = intent.write.base
+    return (
+        not intent.done
+        and base is not None
+        and settled is not None
+        and None not in (base.version, settled.copy.version)
+        and settled.copy.version != base.version
+    )
 
 
 def _is_replaced(settled: Settled | None, seen: Seen | None) -> bool:

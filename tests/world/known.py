@@ -43,6 +43,15 @@ KNOWN: dict[int, str] = {
     160664: "as 43818",
     162817: "what is answered and taken back in one calendar between two looks is no edit that"
     " anybody could see; the verdict counts it",
+    170839: "as 43818",
+    200389: "our copy went after an old state was kept, and its duplicate, with another title, is"
+    " all that the calendar shows at that time: it passes for the copy, and is called off with it",
+    202539: "an old state knows nothing of a copy that was split meanwhile: it joins the series"
+    " anew, its cut is put back, and what goes on stands beside it",
+    202749: "the verdict's own: of two copies that were deleted a phone puts back the older, and"
+    " with it the place that it had",
+    203633: "as 202539",
+    203670: "as 43818, with an occurrence that its former owner drops as the series is handed over",
     121911: "a row is handed over whose occurrence is dropped: its series is the new owner's, but"
     " that row, at which the verdict looks, is gone",
 }
