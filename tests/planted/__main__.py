@@ -23,6 +23,7 @@ EXAMPLES = (
     "test_invariants.py",
     "test_unmet.py",
     "test_traces_*.py",
+    "test_abandoned.py",
     "test_endings.py",
     "test_outlives.py",
     "test_put_back.py",
