@@ -51,6 +51,7 @@ KNOWN: dict[int, str] = {
     202749: "the verdict's own: of two copies that were deleted a phone puts back the older, and"
     " with it the place that it had",
     203633: "as 202539",
+    212556: "as 202749",
     203670: "as 43818, with an occurrence that its former owner drops as the series is handed over",
     121911: "a row is handed over whose occurrence is dropped: its series is the new owner's, but"
     " that row, at which the verdict looks, is gone",
