@@ -61,6 +61,8 @@ class Elsewhere:
         whole = given(channel, draft.appointment, self.policy, draft.born)
         full = whole if slot == WHOLE else occurrence(whole, slot)
         own = path[2:] if slot != WHOLE and path[0] == "overrides" else path
+        if own == (DELETED,):  # of another occurrence: the rows show that by having none of it
+            return (place[0], path[1]) not in draft.copies
         return full is not None and get(draft.copies[place].copy.reads, own) == get(
             project(full, channel.fidelity), own
         )

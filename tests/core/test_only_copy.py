@@ -7,11 +7,12 @@ from dataclasses import replace
 import pytest
 
 from syncd.core.channel import Channel, Direction, Filter, FilterMode
-from syncd.core.model import Attendee
+from syncd.core.model import Attendee, Override
 from syncd.core.state import WHOLE
 from tests.core.harness import World, settled_world
 from tests.core.remote import Fault
-from tests.core.values import VISIT, at, channel
+from tests.core.test_traces_series import RIDS, WEEKLY
+from tests.core.values import ROWS, VISIT, at, channel
 
 ALICE, BOB, CHEN = "alice@example.com", "bob@example.com", "chen@example.com"
 OWN = Filter(FilterMode.OWN)
@@ -112,3 +113,19 @@ def test_what_nobody_else_edited_goes_at_once() -> None:
     made.fault("cal2", Fault.REFUSED)
     made.cycle()
     assert count(made) == {"crm": 1, "cal": 0, "cal2": 0}
+
+
+def test_the_rows_of_a_series_show_that_one_of_them_was_dropped() -> None:
+    """Invariant 2: Chen drops an occurrence, Alice's calendar of single rows is told, and hands all
+    of it over before the CRM takes either: her rows wait until that knows."""
+    alice = channel("single", 1, person=ALICE, holds=OWN, fidelity=ROWS)
+    made = settled_world("crm", alice, "cal", visit=replace(WEEKLY, owner=ALICE))
+    made.edit("cal", overrides=((RIDS[1], Override(deleted=True)),))
+    made.fault("crm", Fault.REFUSED)
+    made.cycle()
+    made.cycle()
+    made.edit("crm", owner=BOB)
+    made.fault("crm", Fault.REFUSED)
+    made.run()
+    assert count(made) == {"crm": 1, "single": 0, "cal": 1}
+    assert made.reads("crm").overrides == ((RIDS[1], Override(deleted=True)),)

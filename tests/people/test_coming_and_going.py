@@ -13,8 +13,17 @@ from tests.office import MONDAY
 from tests.people.conftest import at_work, sync, writes
 from tests.people.firm import Firm, address
 
-TOMORROW = datetime.now(UTC) + timedelta(days=1)
-TODAY = f"{datetime.now(UTC) + timedelta(hours=8):%Y-%m-%d}"
+
+def tomorrow() -> datetime:
+    """A day from now."""
+    return datetime.now(UTC) + timedelta(days=1)
+
+
+def today() -> str:
+    """The day that it is in Shanghai when it is asked for."""
+    return f"{datetime.now(UTC) + timedelta(hours=8):%Y-%m-%d}"
+
+
 """The firm's day: it is in Shanghai."""
 
 _OWN = """BEGIN:VCALENDAR\r
@@ -70,12 +79,12 @@ def test_after_the_last_day_a_calendar_is_kept_as_it_is(firm: Firm) -> None:
     """The last day counts still; the day after, nothing is read or written there any more."""
     sync(firm)
     before = firm.keys()
-    firm.lines[1]["until"] = TODAY
+    firm.lines[1]["until"] = today()
     firm.tell()
     assert "nextcloud-u0001" in [channel.name for channel in sync(firm).channels]
     firm.change("拜访客户 1-0", subject="改了")
     firm.server.delete(firm.server.url.rstrip("/") + min(before[1]))
-    result = sync(firm, TOMORROW)
+    result = sync(firm, tomorrow())
     assert "nextcloud-u0001" not in [channel.name for channel in result.channels]
     assert writes(result) == {}
     assert firm.keys()[1] == before[1] - {min(before[1])}
@@ -95,15 +104,15 @@ def test_what_is_to_come_is_withdrawn_from_a_leaver(firm: Firm) -> None:
     sync(firm)
     others = {number: firm.keys()[number] for number in (0, 2)}
     states = firm.states()
-    firm.lines[1]["until"] = TODAY
+    firm.lines[1]["until"] = today()
     firm.tell()
-    result = sync(firm, TOMORROW)
+    result = sync(firm, tomorrow())
     assert (result.state, writes(result)) == (State.CONVERGED, {"nextcloud-u0001": 8})
     assert len(firm.keys()[1]) == 2 + 1
     assert "个人事务" in firm.subjects(1)
     assert firm.states() == states
     assert {number: firm.keys()[number] for number in (0, 2)} == others
-    assert writes(sync(firm, TOMORROW)) == {}
+    assert writes(sync(firm, tomorrow())) == {}
 
 
 def test_what_happens_in_the_calendar_of_a_leaver_does_not_count(firm: Firm) -> None:
@@ -112,13 +121,13 @@ def test_what_happens_in_the_calendar_of_a_leaver_does_not_count(firm: Firm) -> 
     firm.visits(4, numbers=[1], day=-9)
     firm.visits(99, numbers=[0])
     sync(firm)
-    firm.lines[1]["until"] = TODAY
+    firm.lines[1]["until"] = today()
     firm.tell()
-    sync(firm, TOMORROW)
+    sync(firm, tomorrow())
     assert len(firm.keys()[1]) == 4
     for path in firm.keys()[1]:
         firm.server.delete(firm.server.url.rstrip("/") + path)
-    assert sync(firm, TOMORROW).state is State.CONVERGED
+    assert sync(firm, tomorrow()).state is State.CONVERGED
     assert set(firm.states().values()) == {"confirmed"}
 
 
@@ -126,13 +135,13 @@ def test_who_comes_back_gets_everything_again(firm: Firm) -> None:
     firm.configure('on_leave = "withdraw"')
     firm.visits(99, numbers=[0])
     sync(firm)
-    firm.lines[1]["until"] = TODAY
+    firm.lines[1]["until"] = today()
     firm.tell()
-    sync(firm, TOMORROW)
+    sync(firm, tomorrow())
     assert firm.subjects(1) == []
     del firm.lines[1]["until"]
     firm.tell()
-    result = sync(firm, TOMORROW)
+    result = sync(firm, tomorrow())
     assert (result.state, writes(result)) == (State.CONVERGED, {"nextcloud-u0001": 8})
     assert len(firm.subjects(1)) == 8
 
@@ -143,9 +152,9 @@ def test_a_column_that_was_filled_by_mistake_is_held(firm: Firm) -> None:
     sync(firm)
     before = firm.keys()
     for line in firm.lines.values():
-        line["until"] = TODAY
+        line["until"] = today()
     firm.tell()
-    result = sync(firm, TOMORROW)
+    result = sync(firm, tomorrow())
     assert (result.state, writes(result)) == (State.HELD, {})
     assert firm.keys() == before
 
@@ -252,11 +261,11 @@ def test_a_renamed_calendar_is_the_same_one(firm: Firm) -> None:
 def test_a_successor_may_have_the_calendar_of_a_leaver(firm: Firm) -> None:
     """A team's calendar is handed on: the leaver's line stays, with its last day."""
     sync(firm)
-    firm.lines[1]["until"] = TODAY
+    firm.lines[1]["until"] = today()
     firm.lines[3] = {"name": "新人", "email": address(3), "nextcloud": firm.lines[1]["nextcloud"]}
     firm.tell()
     firm.hand_over(address(1), address(3))
-    result = sync(firm, TOMORROW)
+    result = sync(firm, tomorrow())
     assert (result.state, writes(result)) == (State.CONVERGED, {})
     assert [c.name for c in result.channels if c.name.endswith(("1", "3"))] == ["nextcloud-u0003"]
     with firm.engine.connect() as connection:
