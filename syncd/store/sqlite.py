@@ -66,15 +66,15 @@ class Transactions:
             connection = self._resting.pop()
         except IndexError:
             connection = self._engine.connect()
+        is_well = False
         try:
             yield connection
-        except BaseException:
-            connection.close()
-            raise
-        if self._is_closed:
-            connection.close()
-        else:
-            self._resting.append(connection)
+            is_well = not self._is_closed
+        finally:
+            if is_well:
+                self._resting.append(connection)
+            else:
+                connection.close()
 
 
 def _configure(engine: Engine) -> None:
