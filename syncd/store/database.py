@@ -121,7 +121,7 @@ def open_database(url: str, *, create: bool = True) -> Database:
     parsed = parse_url(url)
     if parsed.get_backend_name() == "sqlite":
         _prepare_file(parsed.database or "", create=create)
-    # A server may have closed a connection meanwhile; a file does not.
+    # The one used last, so that the others may age; a server may have closed it, a file does not.
     ping = parsed.get_backend_name() != "sqlite"
     engine = make_engine(parsed, pool_use_lifo=True, pool_pre_ping=ping)
     database = Database(engine)

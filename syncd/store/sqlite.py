@@ -57,7 +57,9 @@ class Transactions:
         """Let go of all connections; of one that is in use when it is over."""
         self._is_closed = True
         while self._resting:
-            self._resting.pop().close()
+            connection = self._resting.pop()
+            connection.detach()  # else it would go back to its pool, open, and maybe to no engine
+            connection.close()
 
     @contextmanager
     def _connection(self) -> Iterator[Connection]:
@@ -69,12 +71,14 @@ class Transactions:
         is_well = False
         try:
             yield connection
-            is_well = not self._is_closed
+            is_well = True
         finally:
             if is_well:
                 self._resting.append(connection)
             else:
                 connection.close()
+            if self._is_closed:  # asked last: somebody may close all this very moment
+                self.close()
 
 
 def _configure(engine: Engine) -> None:

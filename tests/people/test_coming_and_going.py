@@ -20,11 +20,9 @@ def tomorrow() -> datetime:
 
 
 def today() -> str:
-    """The day that it is in Shanghai when it is asked for."""
+    """The firm's day: it is in Shanghai."""
     return f"{datetime.now(UTC) + timedelta(hours=8):%Y-%m-%d}"
 
-
-"""The firm's day: it is in Shanghai."""
 
 _OWN = """BEGIN:VCALENDAR\r
 VERSION:2.0\r
