@@ -43,7 +43,7 @@ _DAY = timedelta(days=1)
 class Split:
     """``cut_rid``: the first occurrence of the old series that is gone. ``rid_map``: the later
     old ids to those of the new series that stand for them; an old id that is not in it has none.
-    ``apart``: how far the new series begins from that occurrence.
+    ``apart``: how far from that occurrence the one begins that stands for it.
     """
 
     cut_rid: RecurrenceId
@@ -88,9 +88,10 @@ def find_split(
         if not _is_renamed(goes_on, newcomer, default_zone):
             return None
     stands_for = pairing(gone, first, newcomer, horizon)
-    mapped = ((rid, stands_for(rid)) for rid in gone)
-    apart = abs(begins - span_utc(first, default_zone)[0])
-    return Split(gone[0], {rid: new for rid, new in mapped if new is not None}, apart)
+    rid_map = {rid: new for rid in gone if (new := stands_for(rid)) is not None}
+    goes_on_at = _starts(newcomer, rid_map[gone[0]], default_zone) if gone[0] in rid_map else begins
+    apart = abs(goes_on_at - span_utc(first, default_zone)[0])
+    return Split(gone[0], rid_map, apart)
 
 
 def cut_off(

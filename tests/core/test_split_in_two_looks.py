@@ -141,3 +141,22 @@ def test_of_two_new_series_the_one_that_begins_where_it_was_cut_goes_on(between:
     assert made.remotes["rows"].copies[rows[RIDS[4]]].reads.when == at(40, 10)
     assert set(rows.values()) < set(made.remotes["rows"].copies)
     assert len(made.history(Kind.SPLIT)) == 1
+
+
+@pytest.mark.parametrize("between", [True, False])
+def test_of_two_new_series_that_goes_on_which_has_the_next_occurrence(between: bool) -> None:
+    """Invariant 2. The series is cut before an occurrence that was dropped, and what goes on has
+    that again; another visit begins nearer to the next occurrence than that."""
+    made = of_rows()
+    rows = {slot: s.copy.key for (n, slot), s in made.agreements[made.only].copies.items() if slot}
+    made.remove("rows", rows.pop(RIDS[2]))
+    made.run()
+    cut(made)
+    if between:
+        made.cycle()
+    made.add("cal", replace(REST, when=at(24, 10)), "rest")
+    made.add("cal", replace(REST, when=at(37, 14)), "another")
+    made.run(4)
+    assert len(made.agreements) == 3
+    assert made.remotes["rows"].copies[rows[RIDS[3]]].reads.when == at(31, 10)
+    assert set(rows.values()) < set(made.remotes["rows"].copies)
