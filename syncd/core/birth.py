@@ -11,9 +11,9 @@ from collections.abc import Container, Iterable, Iterator, Set
 from dataclasses import replace
 
 from syncd.core.afterall import born_after_all, is_alive
-from syncd.core.belong import Moment, takes_part
+from syncd.core.belong import Moment, should_hold, takes_part
 from syncd.core.channel import Direction, Policy
-from syncd.core.claims import BIRTH, Claim, birth_claims, by_path, unsubsumed
+from syncd.core.claims import BIRTH, Claim, birth_claims, by_path, is_as_given, unsubsumed
 from syncd.core.decide import Court, Decision
 from syncd.core.draft import Draft
 from syncd.core.existence import STATUS
@@ -22,7 +22,7 @@ from syncd.core.model import OVERRIDABLE_FIELDS, Attendee, Status, Value
 from syncd.core.paths import DELETED, Path, diff, get, is_empty, patch
 from syncd.core.recurrence import occurrence
 from syncd.core.situation import Here, Situation
-from syncd.core.state import WHOLE, AppointmentId, Kind, Record, Setter
+from syncd.core.state import WHOLE, Agreement, AppointmentId, Kind, Record, Setter
 
 BORN_RULE = "born here"
 _SINGLE_BIRTH = "born in one copy"
@@ -76,6 +76,21 @@ def know_late(id: AppointmentId, heres: Iterable[Here], draft: Draft, moment: Mo
         if here.copy is None or here.copy.marker is None:
             continue
         if is_late(here, draft) or (_has_met(here, moment) and _is_ours(id, here)):
+            draft.copies[here.place] = replace(draft.copies[here.place], ours=True)
+
+
+def know_made(
+    id: AppointmentId, heres: Iterable[Here], agreement: Agreement, draft: Draft, policy: Policy
+) -> None:
+    """A create may be made and yet be answered as if the copy had been there: a proxy sent it
+    twice. What comes where we were to make one, with our mark and just as we would have made it,
+    is that."""
+    for here in heres:
+        if not here.newcomer or not _is_ours(id, here) or draft.copies[here.place].ours:
+            continue
+        channel, born = here.channel, draft.born
+        wanted = should_hold(channel, agreement.appointment, policy, born=born, here=False)
+        if wanted and is_as_given(here, agreement, policy):
             draft.copies[here.place] = replace(draft.copies[here.place], ours=True)
 
 

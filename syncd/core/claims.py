@@ -167,6 +167,12 @@ def owes(here: Here, path: Path, agreement: Agreement, policy: Policy) -> bool:
     return _View.of(here, agreement, policy).owes(here, path)
 
 
+def is_as_given(here: Here, agreement: Agreement, policy: Policy) -> bool:
+    """Whether a copy reads just as its channel would hold what it is given."""
+    full = _View.of(here, agreement, policy).full
+    return here.copy is not None and here.copy.reads == project(full, here.channel.fidelity)
+
+
 def is_disputed(settled: Settled, path: Path) -> bool:
     """Whether it was decided against this copy at ``path``, or at the whole of its field."""
     return path in settled.disputed or path[:1] in settled.disputed

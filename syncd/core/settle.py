@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from syncd.core.afterall import restore_one
 from syncd.core.belong import Moment, is_readable, readable, shows_busy_only
-from syncd.core.birth import born, know_late, late_claims, meet_rows
+from syncd.core.birth import born, know_late, know_made, late_claims, meet_rows
 from syncd.core.burial import buried, waits_for_sight
 from syncd.core.channel import Direction, Policy
 from syncd.core.claims import (
@@ -138,6 +138,7 @@ def _merged(
     heres = list(situation.heres.values())
     draft.look_at(heres)
     know_late(case.id, heres, draft, moment)
+    know_made(case.id, heres, agreement, draft, policy)
     for here in heres:
         _put_back_unread(here, draft, policy)
         for own, value in already_so(here, agreement, policy):

@@ -24,6 +24,7 @@ class Fault(Enum):
     DEAD = "the daemon dies before it is sent"
     TIMEOUT = "carried out, no answer came"
     LOST = "not carried out, no answer came"
+    DOUBLED = "sent twice by a proxy on the way: what answers is the second one"
     BROKEN = "only the first of several steps carried out, no answer came"
 
 

@@ -8,10 +8,11 @@ from dataclasses import replace
 import pytest
 
 from syncd.core.channel import Cancelled, Direction, Privacy, Private
-from syncd.core.model import Override, Recurrence, Status, Visibility
+from syncd.core.model import Appointment, Override, Recurrence, Status, Visibility
 from syncd.core.state import Kind
 from tests.core.guests import BOB, MEETING, before, company, invite, kept
-from tests.core.harness import World, world
+from tests.core.harness import World, settled_world, world
+from tests.core.remote import Fault
 from tests.core.values import VISIT, at, channel
 
 DESCRIPTION = "Bring the contract 合同"
@@ -170,3 +171,22 @@ def test_an_occurrence_that_is_cancelled_takes_no_time(cancelled: Cancelled) -> 
     made.run()
     expected = off if cancelled is Cancelled.MARK else Override(deleted=True)
     assert made.reads("cal2").overrides == (("20260324T100000", expected),)
+
+
+@pytest.mark.parametrize("private", [Private.STAY, Private.BUSY])
+@pytest.mark.parametrize("visit", [MEETING, SERIES])
+def test_a_copy_is_ours_though_its_create_was_answered_as_stale(
+    visit: Appointment, private: Private
+) -> None:
+    """What was made private later shows in no other calendar: a proxy had sent the create twice,
+    and the answer to the second one was that it is there."""
+    made = settled_world(channel("crm", 0, private=private), "cal")
+    made.add("crm", replace(visit, title="体检"), "private")
+    made.fault("cal", Fault.DOUBLED)
+    made.run()
+    assert "体检" in [copy.reads.title for copy in made.remotes["cal"].copies.values()]
+    made.edit("crm", "private", visibility=Visibility.PRIVATE)
+    made.run()
+    shown = [copy.reads.title for copy in made.remotes["cal"].copies.values()]
+    assert "体检" not in shown
+    assert len(shown) == 1 + (private is Private.BUSY)

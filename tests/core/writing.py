@@ -28,6 +28,8 @@ def write_out(world: World, id: str, intent: Intent) -> None:
         return
     made = _first_step(remote, write) if fault is Fault.BROKEN else write
     copy, stale = _carry_out(world, id, remote, made)
+    if fault is Fault.DOUBLED:
+        copy, stale = _carry_out(world, id, remote, made)
     while remote.after_write:
         remote.after_write.pop()()
     if fault is Fault.KILLED:
