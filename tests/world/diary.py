@@ -172,13 +172,22 @@ class Diary(Oracle):
             if each._is_cut_elsewhere(channel, name):
                 del each.heirs[name]
 
-    def put_back(self, token: Token) -> None:
-        """A deleted item came back: what has moved meanwhile may be a duplicate again."""
+    def put_back(self, channel: str, token: Token, shown: Appointment, back: Appointment) -> None:
+        """A deleted item came back: what has moved meanwhile may be a duplicate again. It reads as
+        ``back``, the last one that went as ``shown``: what had been set between is taken back."""
         for each in self.readings():
+            name = each.names.get(token, token)
             for parting in each.partings:
-                parting.doubtful |= parting.token == each.names.get(token, token)
-            each.strays.pop(each.names.get(token, token), None)
-            Oracle.put_back(each, each.names.get(token, token))
+                parting.doubtful |= parting.token == name
+            each.strays.pop(name, None)
+            each.lost |= {
+                edit.number
+                for edit in each.edits
+                if edit.token == name
+                and each.agree(edit, value_in(shown, "", edit.path), channel)
+                and not each.agree(edit, value_in(back, "", edit.path), channel)
+            }
+            each._comes_back(name)
 
     def left(self, channel: str) -> None:
         """A channel is not configured any more: what ended there and was not seen lives on, and

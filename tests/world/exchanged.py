@@ -16,9 +16,11 @@ class Exchanged:
     What such a calendar held and does not hold now is elsewhere, as far as anybody can tell, unless
     something that was known is still there. ``away``: the channels that are not configured: what
     people do there is no edit, and what is there on its return is told to it anew (trace 29).
+    ``anew``: by cycle, those that are met in it as if for the first time, for the same reason.
     """
 
     away: set[str] = field(default_factory=set)
+    anew: dict[int, set[str]] = field(default_factory=dict)
     _back: set[str] = field(default_factory=set)
     _names: set[str] = field(default_factory=set)
     _shown: Mapping[str, frozenset[Key]] = field(default_factory=dict)

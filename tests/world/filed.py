@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from syncd.core.fidelity import Fidelity, project_value
-from syncd.core.model import FIELDS, OVERRIDABLE_FIELDS, Appointment, Value
+from syncd.core.model import FIELDS, OVERRIDABLE_FIELDS, Appointment, Attendee, Value
 from syncd.core.paths import DELETED, Path, field_of, get
 from tests.world.series import occurrence, slots
 
@@ -28,6 +28,20 @@ def value_in(held: Appointment, slot: str, path: Path) -> Value:
     return get(occurrence(held, own[0]), (own[1],))
 
 
+def as_set(path: Path, before: Value, after: Value, shown: Value) -> Value:
+    """What would be ``shown`` if what an edit changed holds: of the guests of an occurrence, which
+    are one value, each is his own."""
+    if path[0] != "overrides" or path[-1] != "attendees":
+        return after
+    was, now, held = (_by_email(value) for value in (before, after, shown))
+    held |= {email: guest for email, guest in now.items() if was.get(email) != guest}
+    return tuple(held[email] for email in sorted(held.keys() - (was.keys() - now.keys())))
+
+
+def _by_email(guests: Value) -> dict[str, Attendee]:
+    return {each.email: each for each in guests} if isinstance(guests, tuple) else {}
+
+
 def goes(place: Path, after: Appointment) -> bool:
     """Whether it is a value of an occurrence that does not take place any more."""
     override = after.override(place[1]) if place[0] == "overrides" else None
@@ -37,9 +51,12 @@ def goes(place: Path, after: Appointment) -> bool:
 def same_value(one: Path, other: Path) -> bool:
     """Whether two edits are of one value: every row of a series shows what no occurrence has of
     its own (the owner)."""
-    if one == other:
-        return True
-    return field_of(one) == field_of(other) and field_of(one) in _OF_SERIES
+    return one == other or (field_of(one) == field_of(other) and is_of_series(one))
+
+
+def is_of_series(path: Path) -> bool:
+    """Whether no occurrence has this value of its own: any row of a series tells it."""
+    return field_of(path) in _OF_SERIES
 
 
 def same_place(recorded: Path, edited: Path) -> bool:

@@ -48,19 +48,30 @@ KNOWN: dict[int, str] = {
     " all that the calendar shows at that time: it passes for the copy, and is called off with it",
     202539: "an old state knows nothing of a copy that was split meanwhile: it joins the series"
     " anew, its cut is put back, and what goes on stands beside it",
-    202749: "the verdict's own: of two copies that were deleted a phone puts back the older, and"
-    " with it the place that it had",
     203633: "as 202539",
-    212556: "as 202749",
+    211198: "as 152665",
+    211223: "as 43818",
+    212038: "as 113251",
+    212185: "a proxy doubles a create, the daemon is killed before it looks at what is there, and"
+    " that is cancelled before it is started again: nobody can tell that we had made it",
+    213474: "as 108705: a title was set, written and deleted with its copy; an old state takes what"
+    " we wrote for an edit, which is no older than the deletion",
+    213687: "as 202539: an invitation comes over our copy, and is split in the same look",
+    213928: "as 43818: an invitation that names no organizer comes over our copy, and is cancelled;"
+    " a cancelled copy that an invitation is written over looks the same",
+    214411: "the CRM, which takes no writes, is told by hand what it is owed: that is no claim, as"
+    " our own write would look the same; what another calendar says then wins without a record",
+    214555: "as 43818",
     203670: "as 43818, with an occurrence that its former owner drops as the series is handed over",
-    121911: "a row is handed over whose occurrence is dropped: its series is the new owner's, but"
-    " that row, at which the verdict looks, is gone",
 }
 
 LEAVING: dict[int, str] = {
     7213: "as 43818: the invitation comes and the visit is handed over while the calendar is away",
     32026: "an old state knows nothing of a series, and its calendar leaves before anybody looks:"
     " its rows in a CRM without marks are single visits then, and go to the calendar as it returns",
+    20508: "as 32123",
+    21093: "an old state knows nothing of a duplicate in the CRM, and an invitation, which bears no"
+    " mark, has come to a calendar that is away: nobody can tell that the two are one",
     32123: "a copy is duplicated and its vendor's invitation takes its place while the calendar is"
     " away: the duplicate bears our mark, and passes for the copy; its title is on record",
 }

@@ -169,7 +169,7 @@ class Oracle:
         the series does, whose cancellation was ``contested`` before it was split, or is later."""
         self._end(token, channel, key, contested=contested)
 
-    def put_back(self, token: Token) -> None:
+    def _comes_back(self, token: Token) -> None:
         """A deleted item came back: whether it lives is for the rules."""
         if not any(ending.token == token for ending in self.endings):
             self._end(token, "", "", contested=True)
@@ -208,7 +208,8 @@ class Oracle:
 
     def looking(self, shown: Mapping[str, frozenset[Key]]) -> None:
         """A cycle begins; the remotes have those that are ``shown``."""
-        for channel in self.exchanged.looking(shown):
+        self.exchanged.anew[len(self.calm)] = found = self.exchanged.looking(shown)
+        for channel in found:
             for ending in self.endings:
                 looks = range(ending.look, len(self.calm))
                 if ending.channel == channel and not self._was_seen(channel, looks):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, timedelta
+from datetime import UTC, datetime, timedelta
 
 from syncd.core.model import (
     Appointment,
@@ -22,6 +22,7 @@ from syncd.core.zones import to_utc
 from tests.world.clock import START
 from tests.world.company import CRM, CUSTOMER, Desk
 from tests.world.diary import Diary
+from tests.world.items import Item
 from tests.world.remote import MemorySystem
 from tests.world.series import occurrence_start, slots
 from tests.world.steps import Act, Token
@@ -42,7 +43,7 @@ def act(step: Act, desk: Desk, system: Remote, oracle: Diary) -> None:
     elif step.verb == "purge":
         oracle.purged(desk.name, _tokens(system, system.purge(system.clock.now())))
     elif step.verb == "put back":
-        _put_back(step, system, oracle)
+        _put_back(step, desk, system, oracle)
     else:
         found = keys_of(system, step.token)
         if found:
@@ -343,12 +344,18 @@ def _arrive(step: Act, desk: Desk, key: Key, system: Remote, oracle: Diary) -> N
             oracle.written_over(desk.name, step.token)
 
 
-def _put_back(step: Act, system: Remote, oracle: Diary) -> None:
-    """A phone that was away puts a deleted item back as it was."""
+def _put_back(step: Act, desk: Desk, system: Remote, oracle: Diary) -> None:
+    """A phone that was away puts a deleted item back as it was, of several any one."""
     lost = [k for k in system.buried if token_of(system.reads_of(system.buried[k])) == step.token]
     if lost and not keys_of(system, step.token):
-        system.person_put_back(lost[step.n % len(lost)])
-        oracle.put_back(step.token)
+        key, last = lost[step.n % len(lost)], max(lost, key=lambda each: _age(system.buried[each]))
+        shown, back = (system.reads_of(system.buried[each]) for each in (last, key))
+        back_at = system.person_put_back(key)
+        oracle.put_back(desk.name, step.token, back if slot_of(system, back_at) else shown, back)
+
+
+def _age(item: Item) -> tuple[int, datetime]:
+    return item.version, item.modified
 
 
 _Doing = Callable[[Act, Desk, Key, Remote, Diary], None]

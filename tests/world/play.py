@@ -106,7 +106,7 @@ class Stage:
     def run(self, step: Step, deployment: Deployment) -> None:
         """Take one step."""
         match step:
-            case Act(verb="split", channel=channel) if channel in deployment.away:
+            case Act(verb="split", channel=channel) if channel in self.oracle.exchanged.away:
                 pass  # the cut would be put back, and what goes on from it be another series
             case Act(channel=channel):
                 desk = self.company.desk(channel)

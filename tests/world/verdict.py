@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from syncd.core.fidelity import project
 from syncd.core.model import Appointment, Status, Value
@@ -15,7 +15,7 @@ from syncd.core.paths import DELETED, Path, field_of, get
 from syncd.core.state import AppointmentId, Key, Marker
 from tests.world.company import CRM, Desk
 from tests.world.diary import Diary
-from tests.world.filed import value_in
+from tests.world.filed import as_set, is_of_series, value_in
 from tests.world.oracle import Edit, Oracle
 from tests.world.people import slot_of, token_of
 from tests.world.series import occurrence, slots
@@ -215,7 +215,10 @@ class Verdict:
             rivals = [e for e in self._oracle.edits if (e.token, e.path) == place]
             if any(e.look > edit.look for e in rivals) or not self._oracle.was_calm(edit):
                 continue
-            last = {e.channel: e for e in rivals if e.look == edit.look}
+            anew = self._oracle.exchanged.anew.get(edit.look, set())
+            if edit.channel in anew:
+                continue  # what joins claims nothing that is agreed
+            last = {e.channel: e for e in rivals if e.look == edit.look and e.channel not in anew}
             best = min(last, key=self._oracle.company.ranking.index)
             alive = not any(each.token == edit.token for each in self._oracle.endings)
             if last[best] is edit and alive and len(last) > 1 and not self._holds(edit):
@@ -248,7 +251,9 @@ class Verdict:
         own = self._items(edit.channel, edit.token)
         channels = [edit.channel] if own else list(self._systems)
         return any(
-            self._oracle.agree(edit, value, name)
+            self._oracle.agree(
+                replace(edit, after=as_set(edit.path, edit.before, edit.after, value)), value, name
+            )
             for name in channels
             for value in self._values(name, edit.token, edit.path)
         )
@@ -263,7 +268,8 @@ class Verdict:
             if path[2] == DELETED:
                 yield None if here else True
             else:
-                yield from (value_in(item.reads, slot, path) for item in here)
+                shown = here or (rows if is_of_series(path) else [])
+                yield from (value_in(item.reads, slot, path) for item in shown)
             return
         yield from (
             value_in(item.reads, "", path) if slot else get(item.reads, path) for item in items
