@@ -68,14 +68,15 @@ def _know_ours(id: AppointmentId, heres: Iterable[Here], draft: Draft) -> None:
             draft.copies[here.place] = replace(draft.copies[here.place], ours=True)
 
 
-def know_late(id: AppointmentId, heres: Iterable[Here], draft: Draft, moment: Moment) -> None:
+def know_late(heres: Iterable[Here], draft: Draft, moment: Moment) -> None:
     """The same of copies that nobody could look at when the appointment was born anew, maybe by
-    another id, and of those in a channel that has returned, or that an old state does not know:
-    else they would look as if a person had pasted them there, and stay when it is handed over."""
+    another id, and of those in a channel that has returned, or that an old state does not know,
+    also where they bear the mark of one that is forgotten: else they would look as if a person had
+    pasted them there, and stay when it is handed over."""
     for here in heres:
         if here.copy is None or here.copy.marker is None:
             continue
-        if is_late(here, draft) or (_has_met(here, moment) and _is_ours(id, here)):
+        if is_late(here, draft) or _has_met(here, moment):
             draft.copies[here.place] = replace(draft.copies[here.place], ours=True)
 
 

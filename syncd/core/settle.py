@@ -137,7 +137,7 @@ def _merged(
     draft = Draft.of(agreement, moment.now)
     heres = list(situation.heres.values())
     draft.look_at(heres)
-    know_late(case.id, heres, draft, moment)
+    know_late(heres, draft, moment)
     know_made(case.id, heres, agreement, draft, policy)
     for here in heres:
         _put_back_unread(here, draft, policy)

@@ -7,8 +7,8 @@ from datetime import timedelta
 
 import pytest
 
-from syncd.core.channel import Filter, FilterMode, Policy
-from syncd.core.model import Status
+from syncd.core.channel import Filter, FilterMode, Policy, Private
+from syncd.core.model import Status, Visibility
 from syncd.core.state import Kind
 from tests.core.harness import World, settled_world
 from tests.core.values import USUAL, VISIT, at, channel, channels
@@ -68,3 +68,19 @@ def test_trace_29_a_visit_handed_over_meanwhile_leaves_the_calendar_that_returns
         monkeypatch.setattr("tests.core.harness.contacts_of", lambda world: frozenset())
     made.run()
     assert count(made) == {"crm": 1, "cal": 0 if marked else 1, "cal2": 1}
+
+
+def test_trace_29_our_copy_is_ours_though_the_state_has_forgotten_its_appointment() -> None:
+    """Its mark names nobody: what is made private then shows in no other calendar."""
+    crm = channel("crm", 0, private=Private.STAY)
+    made = settled_world(crm, "cal")
+    made.configure(Policy(channels(crm), USUAL))
+    made.lose_store()
+    made.run()
+    made.configure(Policy(channels(crm, "cal"), USUAL))
+    made.run()
+    assert count(made) == {"crm": 1, "cal": 1}
+    assert made.reads("cal").title == VISIT.title
+    made.edit("crm", visibility=Visibility.PRIVATE)
+    made.run()
+    assert count(made) == {"crm": 1, "cal": 0}

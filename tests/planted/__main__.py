@@ -26,6 +26,7 @@ EXAMPLES = (
     "test_abandoned.py",
     "test_endings.py",
     "test_outlives.py",
+    "test_privacy.py",
     "test_put_back.py",
     "test_split*.py",
     "test_cut.py",

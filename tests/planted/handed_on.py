@@ -7,7 +7,7 @@ from tests.planted.fault import Fault
 HANDED_ON = (
     Fault(
         "syncd/core/birth.py",
-        "        if is_late(here, draft) or (_has_met(here, moment) and _is_ours(id, here)):\n",
+        "        if is_late(here, draft) or _has_met(here, moment):\n",
         "        if is_late(here, draft):\n",
         "our copy in a channel that returns is taken for one that its person pasted",
     ),
@@ -16,6 +16,18 @@ HANDED_ON = (
         "    return here.newcomer and (first or here.channel.name in moment.contacts)\n",
         "    return here.newcomer and here.channel.name in moment.contacts\n",
         "the same where the daemon dies between the first contact and the decision",
+    ),
+    Fault(
+        "syncd/core/birth.py",
+        "        if wanted and is_as_given(here, agreement, policy):\n",
+        "        if wanted and here.waiting:\n",
+        "what a create made that was answered as stale is taken for a person's",
+    ),
+    Fault(
+        "syncd/core/split.py",
+        "    apart = abs(goes_on_at - span_utc(first, default_zone)[0])\n",
+        "    apart = abs(begins - span_utc(first, default_zone)[0])\n",
+        "what goes on from a series is what begins nearest, whatever its occurrences are",
     ),
     Fault(
         "syncd/core/splits.py",

@@ -70,8 +70,10 @@ LEAVING: dict[int, str] = {
     32026: "an old state knows nothing of a series, and its calendar leaves before anybody looks:"
     " its rows in a CRM without marks are single visits then, and go to the calendar as it returns",
     20508: "as 32123",
-    21093: "an old state knows nothing of a duplicate in the CRM, and an invitation, which bears no"
-    " mark, has come to a calendar that is away: nobody can tell that the two are one",
+    21402: "a calendar that is away was not told of a new time: its copy outlives the deletion by a"
+    " title that is set there, and brings its old time along, on record",
+    21424: "as 7213",
+    21686: "as 32123",
     32123: "a copy is duplicated and its vendor's invitation takes its place while the calendar is"
     " away: the duplicate bears our mark, and passes for the copy; its title is on record",
 }
