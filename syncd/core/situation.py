@@ -32,6 +32,9 @@ from syncd.core.state import (
 
 _SECOND = timedelta(seconds=1)
 
+UNDERWAY = timedelta(hours=1)
+"""So long a request may be on its way, in a proxy or a system's queue, that nobody waits for."""
+
 
 @dataclass(slots=True)
 class Here:
@@ -110,7 +113,8 @@ def situate(case: Case, policy: Policy) -> Situation:
         if channel is None:
             continue
         settled = agreement.copies.get(place)
-        over = [each for each in by_place.get(place, ()) if _is_overtaken(each, settled)]
+        seen = case.views.get(place)
+        over = [each for each in by_place.get(place, ()) if _is_over(each, settled, seen)]
         closed.extend(intent.id for intent in over)
         intents = [each for each in by_place.get(place, ()) if each not in over]
         if _is_replaced(settled, case.views.get(place)):
@@ -139,18 +143,19 @@ def _places(agreement: Agreement, case: Case, by_place: Iterable[Place]) -> list
     return places + [place for place in by_place if place not in places]
 
 
-def _is_overtaken(intent: Intent, settled: Settled | None) -> bool:
-    """Whether a copy of another version has been settled since a write was begun of which nobody
-    knows whether it was made. Systems write on the version that they are told only: from then on
-    nothing comes of it, and who sets what it asked for has made an edit."""
+def _is_over(intent: Intent, settled: Settled | None, seen: Seen | None) -> bool:
+    """Whether nothing comes any more of a write that was begun, of which nobody knows whether it
+    was made: who sets what it asked for has made an edit then. Systems write on the version that
+    they are told only, so it is over when a copy of another one has been settled; and when looks
+    have shown that one long after it was sent."""
     base = intent.write.base
-    return (
-        not intent.done
-        and base is not None
-        and settled is not None
-        and None not in (base.version, settled.copy.version)
-        and settled.copy.version != base.version
-    )
+    if intent.done or base is None or base.version is None or settled is None:
+        return False
+    if settled.copy.version is None:
+        return False
+    before = seen.before if seen is not None else None
+    long_ago = before is not None and before - intent.at >= UNDERWAY
+    return settled.copy.version != base.version or long_ago
 
 
 def _is_replaced(settled: Settled | None, seen: Seen | None) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
 from syncd.core.model import Status
@@ -64,3 +66,23 @@ def test_who_deletes_what_was_not_deleted_has_deleted_it(fault: Fault) -> None:
     made.run()
     assert not made.remotes["cal"].copies
     assert made.agreed().status is Status.CANCELLED
+
+
+@pytest.mark.parametrize("fault", NEVER)
+@pytest.mark.parametrize("hours", [0, 2])
+def test_who_sets_it_long_after_has_made_an_edit(fault: Fault, hours: int) -> None:
+    """Invariants 2 and 10: the title is taken back in the calendar, so that the CRM is owed nothing
+    any more, and nobody touches it. For an hour our write may still arrive there."""
+    made = settled_world("cal", "crm", ruleset=rules(prefer("crm", "cal")))
+    made.edit("cal", title="复诊")
+    made.fault("crm", fault)
+    made.cycle()
+    made.edit("cal", title=VISIT.title)
+    made.run()
+    made.now += timedelta(hours=hours)
+    made.run()
+    made.edit("crm", title="复诊")
+    made.run()
+    assert made.reads("cal").title == made.reads("crm").title
+    assert (made.reads("cal").title == "复诊") == bool(hours)
+    assert not any(made.intents.values())

@@ -8,7 +8,7 @@ from tests.planted.handed_on import HANDED_ON
 FAULTS = (
     Fault(
         "syncd/core/situation.py",
-        "for each in by_place.get(place, ()) if _is_overtaken(each, settled)]",
+        "for each in by_place.get(place, ()) if _is_over(each, settled, seen)]",
         "for each in by_place.get(place, ())[:0]]",
         "a write that was never made claims what somebody sets later",
     ),

@@ -18,6 +18,12 @@ HANDED_ON = (
         "the same where the daemon dies between the first contact and the decision",
     ),
     Fault(
+        "syncd/core/situation.py",
+        "    return settled.copy.version != base.version or long_ago\n",
+        "    return settled.copy.version != base.version\n",
+        "a write that was never made claims for good what a copy that nobody touched is set to",
+    ),
+    Fault(
         "syncd/core/birth.py",
         "        if wanted and is_as_given(here, agreement, policy):\n",
         "        if wanted and here.waiting:\n",
