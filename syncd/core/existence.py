@@ -23,6 +23,7 @@ from syncd.core.situation import Here
 from syncd.core.state import (
     WHOLE,
     Absence,
+    Agreement,
     ChannelName,
     Kind,
     Question,
@@ -70,7 +71,7 @@ def deletions(
     Where a copy of ours went and one came to another calendar, it was moved: by a person, or by
     us, and an older state was put in place. Neither ends the appointment."""
     found: list[Deletion] = []
-    moved = any(map(has_come, heres))
+    moved = any(has_come(here, draft.before, policy) for here in heres)
     for here in heres:
         if not here.gone or here.place[1] != WHOLE:
             continue
@@ -89,11 +90,16 @@ def deletions(
     return found
 
 
-def has_come(here: Here) -> bool:
-    """Whether a copy that bears our mark is new in a calendar."""
+def has_come(here: Here, before: Agreement | None, policy: Policy) -> bool:
+    """Whether a copy that bears our mark is new in a calendar. One that was found at the first
+    look there, as where a calendar returns, is not where it belonged ``before``."""
     copy = here.copy if here.newcomer and here.place[1] == WHOLE else None
     if copy is None or copy.marker is None or copy.invited or here.channel.is_crm:
         return False
+    if before is not None and here.seen is not None and here.seen.before is None:
+        was, born = before.appointment, before.born
+        if should_hold(here.channel, was, policy, born=born, here=False):
+            return False
     return copy.reads.status is not Status.CANCELLED
 
 

@@ -69,7 +69,9 @@ def _has_left(
         return holds(channel, agreement.appointment, policy)
     if any(other.channel is channel and other.copy and not other.newcomer for other in heres):
         return False
-    return any(has_come(other) and _shows(other, here.place[1]) for other in heres)
+    return any(
+        has_come(other, agreement, policy) and _shows(other, here.place[1]) for other in heres
+    )
 
 
 def _shows(here: Here, slot: Slot) -> bool:

@@ -84,3 +84,15 @@ def test_trace_29_our_copy_is_ours_though_the_state_has_forgotten_its_appointmen
     made.edit("crm", visibility=Visibility.PRIVATE)
     made.run()
     assert count(made) == {"crm": 1, "cal": 0}
+
+
+def test_trace_29_what_is_deleted_elsewhere_meanwhile_has_not_moved_to_what_returns() -> None:
+    """Invariant 4: our copy there is no newer than the deletion, and goes."""
+    made = settled_world("crm", "cal", "cal2")
+    made.configure(Policy(channels("crm", "cal"), USUAL))
+    made.run()
+    made.remove("cal")
+    made.configure(Policy(channels("crm", "cal", "cal2"), USUAL))
+    made.run()
+    assert made.reads("crm").status is Status.CANCELLED
+    assert count(made) == {"crm": 1, "cal": 0, "cal2": 0}

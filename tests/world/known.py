@@ -74,6 +74,8 @@ LEAVING: dict[int, str] = {
     " title that is set there, and brings its old time along, on record",
     21424: "as 7213",
     21686: "as 32123",
+    22252: "the clock of a calendar is ahead: what was made there shortly before it left and the"
+    " CRM deleted it reads as made after that, and outlives it",
     32123: "a copy is duplicated and its vendor's invitation takes its place while the calendar is"
     " away: the duplicate bears our mark, and passes for the copy; its title is on record",
 }
