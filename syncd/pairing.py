@@ -13,7 +13,8 @@ from syncd.core.belong import Moment
 from syncd.core.channel import Direction, Policy
 from syncd.core.marks import Unpaired
 from syncd.core.pair import pair
-from syncd.core.paired import Known, Pairing, reborn_at
+from syncd.core.paired import Known, Pairing
+from syncd.core.reborn import outlives
 from syncd.core.recurrence import starts_utc
 from syncd.core.state import (
     BEGINNING,
@@ -281,7 +282,11 @@ def _met(
     go."""
     dying: dict[AppointmentId, Agreement] = {}
     reborn: dict[tuple[str, str], tuple[AppointmentId, str]] = {}
-    lives = [(s.id, reborn_at(e, s, policy.channels[e.channel])) for e, s in found.met]
+    remains = store.remains(bridge, {stone.id for _, stone in found.met}) if found.met else {}
+    lives = [
+        (stone.id, outlives(each, stone, remains.get(stone.id), policy))
+        for each, stone in found.met
+    ]
     alive = {id for id, slot in lives if slot is not None}
     places: set[tuple[AppointmentId, Place]] = set()
     for (each, stone), (id, slot) in zip(found.met, lives, strict=True):

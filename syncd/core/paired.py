@@ -128,13 +128,17 @@ def is_doubled(each: Unpaired, id: AppointmentId, place: Place, known: Known) ->
     return late and goes_by_its_uid(copy, known.by_uid)
 
 
-def reborn_at(each: Unpaired, stone: Tombstone, channel: Channel) -> Slot | None:
+def reborn_at(
+    each: Unpaired, stone: Tombstone, channel: Channel, *, same: bool = False
+) -> Slot | None:
     """Which part a copy is of what lives again, having met its tombstone; ``None`` if it goes, too.
 
     Edited after the deletion, the edit wins. And a record of what was only cancelled stays: the
-    CRM showed it late, or answered late that it had made it.
+    CRM showed it late, or answered late that it had made it. ``same``: it says nothing else than
+    what was deleted. Where it was found at a channel's first look, as where one returns, it was not
+    edited then, whatever the clock there says.
     """
     if stone.cancelled and channel.is_crm:
         return slot_of(each)
-    modified = each.copy.modified
+    modified = each.copy.modified if not (same and each.seen.before is None) else None
     return WHOLE if modified is not None and modified > stone.at else None

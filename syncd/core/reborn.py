@@ -17,7 +17,9 @@ from syncd.core.belong import given, takes_part
 from syncd.core.channel import Channel, Policy
 from syncd.core.claims import BIRTH
 from syncd.core.fidelity import project
+from syncd.core.marks import Unpaired
 from syncd.core.model import Appointment, Attendee, Status
+from syncd.core.paired import reborn_at
 from syncd.core.state import (
     BEGINNING,
     WHOLE,
@@ -32,7 +34,9 @@ from syncd.core.state import (
     Remains,
     Setter,
     Settled,
+    Slot,
     Span,
+    Tombstone,
 )
 
 REBORN_RULE = "built-in: the edit after the deletion wins"
@@ -55,13 +59,28 @@ def lives_again(case: Case, policy: Policy) -> Agreement | None:
             continue
         if was.recurrence is not None and not channel.fidelity.repeats(was):
             continue
-        behind = case.remains.gone.get(channel.name)
-        full = given(channel, was, policy, case.remains.born)
-        if behind is not None:
-            full = _taking_place(behind)
-        shown = project(full, channel.fidelity)
+        full, shown = _held(case.remains, channel, policy)
         copies[place] = Settled(replace(seen.observation.copy, reads=shown), full)
     return _agreement(was, copies, case.remains, policy) if copies else None
+
+
+def outlives(
+    each: Unpaired, stone: Tombstone, remains: Remains | None, policy: Policy
+) -> Slot | None:
+    """Which part a copy that met a tombstone is of what lives again by it; ``None`` if it goes."""
+    channel = policy.channels[each.channel]
+    same = remains is not None and each.copy.reads == _held(remains, channel, policy)[1]
+    return reborn_at(each, stone, channel, same=same)
+
+
+def _held(remains: Remains, channel: Channel, policy: Policy) -> tuple[Appointment, Appointment]:
+    """What a channel was given last of what was deleted, and what it would show of that."""
+    behind = remains.gone.get(channel.name)
+    if behind is not None:
+        full = _taking_place(behind)
+    else:
+        full = given(channel, _taking_place(remains.appointment), policy, remains.born)
+    return full, project(full, channel.fidelity)
 
 
 def reborn(agreement: Agreement) -> Record:

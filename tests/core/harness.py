@@ -16,7 +16,8 @@ from syncd.core.channel import Channel, Policy
 from syncd.core.marks import Unpaired
 from syncd.core.model import Appointment
 from syncd.core.pair import pair
-from syncd.core.paired import Doubt, Pairing, reborn_at
+from syncd.core.paired import Doubt, Pairing
+from syncd.core.reborn import outlives
 from syncd.core.rules import RuleSet
 from syncd.core.settle import settle
 from syncd.core.splits import seed_splits
@@ -294,7 +295,7 @@ class World:
 
     def _met(self, each: Unpaired, stone: Tombstone) -> None:
         """Contested if it was edited since, else it is deleted once more."""
-        slot = reborn_at(each, stone, self.policy.channels[each.channel])
+        slot = outlives(each, stone, remains_of(self.records.get(stone.id, ())), self.policy)
         row = self.rows[(each.channel, each.copy.key)]
         row.id, row.slot = stone.id, slot or WHOLE
         self.due.add(stone.id)

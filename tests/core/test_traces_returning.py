@@ -96,3 +96,26 @@ def test_trace_29_what_is_deleted_elsewhere_meanwhile_has_not_moved_to_what_retu
     made.run()
     assert made.reads("crm").status is Status.CANCELLED
     assert count(made) == {"crm": 1, "cal": 0, "cal2": 0}
+
+
+@pytest.mark.parametrize(
+    ("hours", "title", "lives"),
+    [(2, VISIT.title, False), (2, "改期", True), (-2, "改期", False)],
+    ids=["nothing was edited", "edited after it", "edited before it"],
+)
+def test_trace_29_a_clock_that_is_ahead_brings_nothing_back(
+    hours: int, title: str, lives: bool
+) -> None:
+    """Invariant 4. The CRM deletes it just when a calendar leaves, whose clock says that its copy
+    was written after that. An edit after it wins."""
+    made = settled_world("crm", "cal", "cal2")
+    made.configure(Policy(channels("crm", "cal"), USUAL))
+    made.remove("crm")
+    made.run()
+    assert count(made) == {"crm": 0, "cal": 0, "cal2": 1}
+    (key,) = made.remotes["cal2"].copies
+    says = made.now + timedelta(hours=hours)
+    made.remotes["cal2"].put(key, replace(made.reads("cal2"), title=title), modified=says)
+    made.configure(Policy(channels("crm", "cal", "cal2"), USUAL))
+    made.run()
+    assert set(count(made).values()) == {int(lives)}

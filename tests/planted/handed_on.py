@@ -36,6 +36,12 @@ HANDED_ON = (
         "what a calendar has that returns is taken for what was deleted in another one, and moved",
     ),
     Fault(
+        "syncd/core/paired.py",
+        "each.copy.modified if not (same and each.seen.before is None) else None\n",
+        "each.copy.modified\n",
+        "what was deleted lives again by a copy that nobody touched, since its clock is ahead",
+    ),
+    Fault(
         "syncd/core/split.py",
         "    apart = abs(goes_on_at - span_utc(first, default_zone)[0])\n",
         "    apart = abs(begins - span_utc(first, default_zone)[0])\n",

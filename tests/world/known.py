@@ -62,6 +62,7 @@ KNOWN: dict[int, str] = {
     214411: "the CRM, which takes no writes, is told by hand what it is owed: that is no claim, as"
     " our own write would look the same; what another calendar says then wins without a record",
     214555: "as 43818",
+    215446: "as 108705, of a series whose rows in the CRM were cancelled, some of them by then",
     203670: "as 43818, with an occurrence that its former owner drops as the series is handed over",
 }
 
@@ -74,8 +75,6 @@ LEAVING: dict[int, str] = {
     " title that is set there, and brings its old time along, on record",
     21424: "as 7213",
     21686: "as 32123",
-    22252: "the clock of a calendar is ahead: what was made there shortly before it left and the"
-    " CRM deleted it reads as made after that, and outlives it",
     32123: "a copy is duplicated and its vendor's invitation takes its place while the calendar is"
     " away: the duplicate bears our mark, and passes for the copy; its title is on record",
 }
