@@ -345,8 +345,8 @@ FAULTS = (
     ),
     Fault(
         "syncd/core/reborn.py",
-        "        if behind is not None:\n",
-        "        if False:\n",
+        "    if behind is not None:\n",
+        "    if False:\n",
         "what a copy had not been told of is taken off by who puts it back",
     ),
     Fault(

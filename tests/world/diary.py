@@ -191,9 +191,12 @@ class Diary(Oracle):
 
     def left(self, channel: str) -> None:
         """A channel is not configured any more: what ended there and was not seen lives on, and
-        may be given to it again, or not where it is somebody else's."""
+        may be given to it again, or not where it is somebody else's. A series that was split there
+        and not seen is put back, and what goes on from it another one (trace 29)."""
         for each in self.readings():
             each.exchanged.away.add(channel)
+            for token in {edit.token for edit in each.edits if edit.channel == channel}:
+                each._forget_cuts(channel, token)
             for ending in each.endings:
                 looks = range(ending.look, len(each.calm))
                 if ending.channel == channel and not each._was_seen(channel, looks):

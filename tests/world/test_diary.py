@@ -159,6 +159,18 @@ def test_who_deletes_what_was_just_cut_has_made_another_series(seen: bool, whose
     assert oracle.stands_for("t2", slot) == whose
 
 
+@pytest.mark.parametrize(("seen", "whose"), [(False, "t2"), (True, "t21")])
+def test_a_series_that_was_split_where_a_calendar_left_before_a_look_is_whole(
+    seen: bool, whose: str
+) -> None:
+    oracle = _stage().oracle
+    oracle.split("cal1", "t2", (_week(2), "t21"), _weeks(6), _weeks(2))
+    if seen:
+        oracle.looked(calm=CALM, listed=[CRM, "cal1"])
+    oracle.left("cal1")
+    assert oracle.stands_for("t2", _week(2)) == whose
+
+
 @pytest.mark.parametrize(("other", "whose"), [("cal1", "t22"), (CRM, "t2")])
 def test_of_two_cuts_in_two_calendars_nobody_knows_which_holds(other: str, whose: str) -> None:
     oracle = _stage().oracle
