@@ -66,6 +66,7 @@ class Diary(Oracle):
 
     ``names``: what was a duplicate by its name, and is its original moved. ``strays``: what
     a backup does not know that went where it was made, with all that was shown when it was used.
+    ``arrivals``: where and of what a vendor's invitation came, and after which cycle.
     """
 
     others: list[Diary] = field(default_factory=list)
@@ -73,6 +74,7 @@ class Diary(Oracle):
     twins: dict[tuple[str, Key], Twin] = field(default_factory=dict)
     partings: list[Parting] = field(default_factory=list)
     strays: dict[Token, frozenset[tuple[str, Key]]] = field(default_factory=dict)
+    arrivals: list[tuple[str, Token, int]] = field(default_factory=list)
 
     born = _told(Oracle.born)
     edited = _told(Oracle.edited)
@@ -188,6 +190,21 @@ class Diary(Oracle):
                 and not each.agree(edit, value_in(back, "", edit.path), channel)
             }
             each._comes_back(name)
+
+    def arrived(self, channel: str, token: Token) -> None:
+        """The vendor's own invitation came to a calendar."""
+        for each in self.readings():
+            each.arrivals.append((channel, each.names.get(token, token), len(each.calm)))
+
+    def may_be_invited(self, channel: str, token: Token) -> bool:
+        """Whether an invitation that came there may be to what is somebody else's by now: it stays
+        then. Unless it was seen before that was handed over, nobody can tell."""
+        owners = [e for e in self.edits if e.token == token and field_of(e.path) == "owner"]
+        return any(
+            (name, own) == (channel, token) and not self._was_seen(channel, range(look, edit.look))
+            for name, own, look in self.arrivals
+            for edit in owners
+        )
 
     def left(self, channel: str) -> None:
         """A channel is not configured any more: what ended there and was not seen lives on, and

@@ -338,6 +338,7 @@ def _arrive(step: Act, desk: Desk, key: Key, system: Remote, oracle: Diary) -> N
         return
     if isinstance(system, MemorySystem) and not any(name.startswith("x-") for name in held):
         oracle.marked(step.token, Marker.parse(held["marker"]))
+        oracle.arrived(desk.name, step.token)
         over = step.n % 3 == 0
         system.vendor_invites(key, over=over)
         if over and system.reads(key).status is Status.CANCELLED:

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from syncd.core.model import Appointment, Attendee, Response, Timed
+from syncd.core.model import Appointment, Attendee, Override, Recurrence, Response, Timed
 from tests.world.clock import START
 from tests.world.company import CRM
 from tests.world.filed import as_set
@@ -75,6 +75,24 @@ def test_who_owns_a_series_is_told_by_any_row_that_is_left(owner: str, missed: b
     assert bool(_lost(stage)) == missed
 
 
+@pytest.mark.parametrize(("owner", "missed"), [(BOB, False), (ALICE, True)])
+def test_a_series_without_a_row_is_whose_it_was_last(owner: str, missed: bool) -> None:
+    """Its only occurrence was dropped in a calendar when its row had been handed over."""
+    stage = Stage(company_of(1, (0, ALICE), (0, BOB)), 0)
+    stage.oracle.born("t1", "cal1", "series")
+    series = Appointment(
+        WHEN,
+        title="t1",
+        recurrence=Recurrence(("FREQ=WEEKLY;COUNT=1",)),
+        overrides=((SLOT, Override(deleted=True)),),
+    )
+    stage.systems["cal2"].person_create(series, uid="t1")
+    was = Appointment(WHEN, title="t1", owner="")
+    stage.oracle.edited(CRM, "t1", SLOT, was, replace(was, owner=owner))
+    found = judged(stage.oracle, stage.systems)
+    assert ("4: t1 does not belong in cal2" in found) == missed
+
+
 @pytest.mark.parametrize(
     ("shown", "missed"),
     [((SAYS_YES,), False), ((SAYS_YES, GUEST), False), ((WANG, GUEST), True), ((GUEST,), True)],
@@ -118,6 +136,37 @@ def test_what_joins_in_a_calendar_that_is_another_one_has_no_rank(
     diary.looked(calm=True, listed=[CRM, "cal1", "cal2"])
     found = judged(diary, stage.systems)
     assert any(line.startswith("rule: cal1 ranks above") for line in found) == complained
+
+
+@pytest.mark.parametrize(
+    ("first", "seen", "item", "missed"),
+    [
+        ("arrive", False, "invited", False),
+        ("hand over", True, "invited", False),
+        ("arrive", True, "invited", True),
+        ("arrive", False, "copy", True),
+    ],
+    ids=["in one look", "invited later", "invited before", "our copy is left"],
+)
+def test_who_is_invited_to_what_is_somebody_elses_has_it(
+    first: str, seen: bool, item: str, missed: bool
+) -> None:
+    """Trace 34, and a vendor's invitation: which of two came first is seen by a look between."""
+    stage = Stage(company_of(0, (0, ALICE), (0, BOB)), 0)
+    _acts(stage, Act("visit", CRM, "t1", 1, ALICE))
+    (key,) = keys_of(stage.systems[CRM], "t1")
+    visit = stage.systems[CRM].reads(key)
+    for name in ("cal1", "cal2"):
+        stage.systems[name].person_create(visit, uid="p1@crm", marker="installation:a1")
+    acts = [Act("arrive", "cal1", "t1", 0), Act("hand over", CRM, "t1", 2, BOB)]
+    for act_ in sorted(acts, key=lambda each: each.verb != first):
+        _acts(stage, act_)
+        if seen:
+            stage.oracle.looked(calm=True, listed=[CRM, "cal1", "cal2"])
+    if item == "copy":
+        stage.systems["cal1"].person_create(visit, uid="p1@crm", marker="installation:a1")
+    found = judged(stage.oracle, stage.systems)
+    assert ("4: t1 does not belong in cal1" in found) == missed
 
 
 def test_nobody_splits_a_series_in_a_calendar_that_was_not_met_yet() -> None:

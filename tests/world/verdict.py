@@ -94,7 +94,14 @@ class Verdict:
                 for name in sorted(required - lives - excused):
                     yield f"4: {token} lives and is not in {name}"
                 for name in sorted(lives - allowed):
-                    yield f"4: {token} does not belong in {name}"
+                    if not self._is_guest(name, token):
+                        yield f"4: {token} does not belong in {name}"
+
+    def _is_guest(self, channel: str, token: Token) -> bool:
+        """Whether all that a channel has is an invitation to what is somebody else's."""
+        keys = [item.key for item in self._items(channel, token)]
+        invited = all("invited" in self._systems[channel].foreign(key) for key in keys)
+        return invited and self._oracle.may_be_invited(channel, token)
 
     def _records(self) -> Iterator[str]:
         """What was ended in a calendar, and not in the CRM, keeps its record, as one that is
@@ -119,12 +126,13 @@ class Verdict:
         """The channels that must hold a living appointment, and those that may."""
         birth = self._oracle.births[token]
         record = next((item.reads for item in self._items(CRM, token)), None)
-        taking_part: set[str] = set()
+        edits = self._oracle.edits
+        handed = [e.after for e in edits if e.token == token and e.path[-1] == "owner"]
+        taking_part = set(handed[-1:])  # where every row was dropped, and with them the owner
         if record is not None:
             taking_part = {record.owner, *(each.email for each in record.attendees)}
         desks = self._oracle.company.desks
         required = {d.name for d in desks if not d.person or d.person in taking_part}
-        handed = any(e.token == token and e.path[-1] == "owner" for e in self._oracle.edits)
         records = {(CRM, item.key) for item in self._items(CRM, token)}
         if not handed and not self._oracle.is_stray(token, records):
             required.add(birth.channel)
