@@ -3,7 +3,8 @@ copies that went before what they said was settled."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 
 from syncd.core.claims import Claim, setter_of
 from syncd.core.decide import Decision
@@ -13,7 +14,7 @@ from syncd.core.model import Appointment, Value
 from syncd.core.paths import DELETED, Path, diff, get
 from syncd.core.recurrence import is_occurrence
 from syncd.core.situation import Here
-from syncd.core.state import WHOLE, Agreement, ChannelName, Gone, Kind, Record
+from syncd.core.state import WHOLE, Agreement, ChannelName, Gone, Kind, Record, Setter
 
 GONE_RULE = "built-in: it went with its copy"
 
@@ -101,6 +102,33 @@ def edits_of_cut(
         for claim in decision.claims
     ]
     return late, records
+
+
+def edits_of_cut_off(
+    merged: Appointment,
+    setters: Mapping[Path, Setter],
+    agreement: Agreement,
+    heres: Iterable[Here],
+) -> list[Record]:
+    """A conflict for each value of an occurrence that the series has been cut short of just now, of
+    which the copy that was cut had not been told."""
+    was, setter = agreement.appointment, setters.get(("recurrence",))
+    if None in (was.recurrence, merged.recurrence, setter) or was.when != merged.when:
+        return []
+    if was.recurrence == merged.recurrence or setter is None:
+        return []
+    cutter = next((h for h in heres if h.place == (setter.channel, WHOLE)), None)
+    records: list[Record] = []
+    for path, own in setters.items():
+        if path[:1] != ("overrides",) or path[2] == DELETED or is_occurrence(merged, path[1]):
+            continue
+        fresh = agreement.setters.get(path) != own
+        unseen = fresh or (cutter is not None and own.at > cutter.known_until)
+        if unseen and own.channel != setter.channel:
+            claims = ((setter.channel, True), (own.channel, get(merged, path)))
+            made = Record(Kind.CONFLICT, path, setter.rule, setter.channel, claims=claims)
+            records.append(replace(made, note=DROPPED_NOTE))
+    return records
 
 
 def _is_cut(decision: Decision, series: Appointment) -> bool:

@@ -25,7 +25,7 @@ from syncd.core.claims import (
 )
 from syncd.core.decide import Court, Decision
 from syncd.core.draft import Draft, own_path
-from syncd.core.dropped import edits_of_cut, edits_of_dropped, edits_of_gone
+from syncd.core.dropped import edits_of_cut, edits_of_cut_off, edits_of_dropped, edits_of_gone
 from syncd.core.existence import STATUS, deletions, is_cancelling, judge, revive
 from syncd.core.model import Status
 from syncd.core.orders import bring_back, brought_back, carry_out, ordered, overruled, restoring
@@ -181,6 +181,7 @@ def _merged(
         follow_series(decisions, draft, policy)
     _close_questions(draft, agreement, heres, decisions)
     draft.records += edits_of_dropped(decisions, draft.appointment, agreement)
+    draft.records += edits_of_cut_off(draft.appointment, draft.setters, agreement, heres)
     draft.records += edits_of_gone(heres, draft.appointment)
     if restore is None:
         occurrences_gone(heres, draft, agreement, policy, moment)

@@ -194,7 +194,12 @@ def _divide(
 def _before(old: Case, channel: ChannelName, after: Copy, policy: Policy) -> Iterator[Copy]:
     """What the copy ``after`` of a series may have been until somebody cut it."""
     if old.agreement is not None:
-        settled = old.agreement.copies.get((channel, WHOLE))
+        place = (channel, WHOLE)
+        for intent in reversed(old.intents):  # what we wrote there, that nobody has seen yet
+            write = intent.write
+            if (write.channel, write.slot) == place and write.content is not None:
+                yield replace(after, reads=write.content)
+        settled = old.agreement.copies.get(place)
         if settled is not None:
             yield settled.copy
         return

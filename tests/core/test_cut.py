@@ -56,3 +56,22 @@ def test_an_occurrence_beyond_the_rule_that_its_own_calendar_shows_is_carried() 
     made.edit("cal", overrides=((LATER, Override((("title", "加一次"),))),))
     made.run()
     assert dict(made.reads("cal2").overrides)[LATER] == Override((("title", "加一次"),))
+
+
+@pytest.mark.parametrize("before", [False, True], ids=["just now", "before, and not told"])
+def test_what_is_said_of_an_occurrence_as_it_is_cut_off_is_on_record(before: bool) -> None:
+    """Invariant 2: who ends the series knows nothing of it."""
+    made = settled_world("cal", "cal2", "cal3", visit=WEEKLY)
+    others = made.reads("cal2").overrides
+    made.edit("cal2", overrides=(*others, (LATER, Override((("title", "改期"),)))))
+    if before:
+        made.remotes["cal"].faults.extend([Fault.REFUSED] * 2)
+        made.cycle()
+        made.remotes["cal"].faults.clear()
+    made.edit("cal", recurrence=UNTIL, overrides=())
+    made.run()
+    for name in ("cal", "cal2", "cal3"):
+        assert made.reads(name).recurrence == UNTIL
+        assert LATER not in dict(made.reads(name).overrides)
+    told = [record for record in made.history(Kind.CONFLICT) if record.path[1:2] == (LATER,)]
+    assert [record.claims for record in told] == [(("cal", True), ("cal2", "改期"))]

@@ -54,3 +54,24 @@ def test_what_was_written_to_a_row_that_has_gone_elsewhere_is_not_waited_for() -
     made.intents[made.only] = [Intent(99, write, made.now, key=row.key, done=True)]
     made.cycle()
     assert made.intents[made.only] == []
+
+
+@pytest.mark.parametrize("fault", [Fault.SILENT, Fault.MUTE, Fault.KILLED])
+def test_a_copy_that_nobody_has_seen_yet_is_split(fault: Fault) -> None:
+    """Invariant 2: what is written in the later rows meanwhile stays, and they with it."""
+    made = settled_world("cal", "rows", "cal2")
+    made.add("cal", replace(WEEKLY, title="新的"), "series")
+    made.fault("cal2", fault)
+    made.cycle()
+    (id,) = set(made.agreements) - {"a1"}
+    if fault is not Fault.KILLED:
+        assert ("cal2", "") not in made.agreements[id].copies
+    (key,) = (k for k, copy in made.remotes["cal2"].copies.items() if copy.reads.title == "新的")
+    rows = {c.reads.when: k for k, c in made.remotes["rows"].copies.items()}
+    made.edit("rows", rows[at(31, 10)], location="上海")
+    made.edit("cal2", key, recurrence=UNTIL, overrides=())
+    made.add("cal2", replace(REST, title="新的"), "rest")
+    made.run(5)
+    assert {c.reads.when: k for k, c in made.remotes["rows"].copies.items()} == rows
+    assert made.remotes["rows"].copies[rows[at(31, 10)]].reads.location == "上海"
+    assert len(made.agreements) == 3

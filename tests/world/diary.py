@@ -66,7 +66,8 @@ class Diary(Oracle):
 
     ``names``: what was a duplicate by its name, and is its original moved. ``strays``: what
     a backup does not know that went where it was made, with all that was shown when it was used.
-    ``arrivals``: where and of what a vendor's invitation came, and after which cycle.
+    ``arrivals``: where and of what a vendor's invitation came, and after which cycle. ``parts``: as
+    what a series may go on of which nobody knows where it was cut.
     """
 
     others: list[Diary] = field(default_factory=list)
@@ -75,6 +76,7 @@ class Diary(Oracle):
     partings: list[Parting] = field(default_factory=list)
     strays: dict[Token, frozenset[tuple[str, Key]]] = field(default_factory=dict)
     arrivals: list[tuple[str, Token, int]] = field(default_factory=list)
+    parts: dict[Token, set[Token]] = field(default_factory=dict)
 
     born = _told(Oracle.born)
     edited = _told(Oracle.edited)
@@ -172,7 +174,7 @@ class Diary(Oracle):
             name = each.names.get(token, token)
             Oracle.split(each, channel, name, cut, before, after)
             if each._is_cut_elsewhere(channel, name):
-                del each.heirs[name]
+                each.parts.setdefault(name, set()).update(each.heirs.pop(name).values())
 
     def put_back(self, channel: str, token: Token, shown: Appointment, back: Appointment) -> None:
         """A deleted item came back: what has moved meanwhile may be a duplicate again. It reads as

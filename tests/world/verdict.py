@@ -293,9 +293,10 @@ class Verdict:
             for item in held.values()
             if (mark := Marker.parse(str(item.property("marker")))) is not None
         ]
-        elsewhere = {id for other, id in marks if other != token}
+        names = {token} | self._oracle.parts.get(token, set())
+        elsewhere = {id for other, id in marks if other not in names}
         told = {id for id, _ in self._oracle.records}
-        own = {id for other, id in marks if other == token}
+        own = {id for other, id in marks if other in names}
         return own | self._oracle.known_as.get(token, set()) | (told - elsewhere)
 
 
