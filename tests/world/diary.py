@@ -66,8 +66,8 @@ class Diary(Oracle):
 
     ``names``: what was a duplicate by its name, and is its original moved. ``strays``: what
     a backup does not know that went where it was made, with all that was shown when it was used.
-    ``arrivals``: where and of what a vendor's invitation came, and after which cycle. ``parts``: as
-    what a series may go on of which nobody knows where it was cut.
+    ``arrivals``: where and of what a vendor's invitation came, and after which cycle. ``parts``:
+    from which occurrence on and as what a series may go on that was cut in two calendars.
     """
 
     others: list[Diary] = field(default_factory=list)
@@ -76,7 +76,7 @@ class Diary(Oracle):
     partings: list[Parting] = field(default_factory=list)
     strays: dict[Token, frozenset[tuple[str, Key]]] = field(default_factory=dict)
     arrivals: list[tuple[str, Token, int]] = field(default_factory=list)
-    parts: dict[Token, set[Token]] = field(default_factory=dict)
+    parts: dict[Token, dict[str, Token]] = field(default_factory=dict)
 
     born = _told(Oracle.born)
     edited = _told(Oracle.edited)
@@ -174,7 +174,7 @@ class Diary(Oracle):
             name = each.names.get(token, token)
             Oracle.split(each, channel, name, cut, before, after)
             if each._is_cut_elsewhere(channel, name):
-                each.parts.setdefault(name, set()).update(each.heirs.pop(name).values())
+                each.parts.setdefault(name, {}).update(each.heirs.pop(name))
 
     def put_back(self, channel: str, token: Token, shown: Appointment, back: Appointment) -> None:
         """A deleted item came back: what has moved meanwhile may be a duplicate again. It reads as
@@ -230,6 +230,16 @@ class Diary(Oracle):
 
     def stands_for(self, token: Token, slot: str) -> Token:
         return Oracle.stands_for(self, self.names.get(token, token), slot)
+
+    def is_superseded(self, edit: Edit) -> bool:
+        """Also if a later occurrence had that value, and who cut its series could know of it."""
+        if Oracle.is_superseded(self, edit):
+            return True
+        slot = edit.path[1] if edit.path[0] == "overrides" else ""
+        return any(cut <= slot for cut in self.parts.get(edit.token, {})) and any(
+            (cut.token, cut.path) == (edit.token, ("recurrence",)) and cut.look > edit.look
+            for cut in self.edits[edit.number :]
+        )
 
     def _is_cut_elsewhere(self, channel: str, token: Token) -> bool:
         return any(

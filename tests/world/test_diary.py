@@ -8,7 +8,7 @@ from datetime import timedelta
 
 import pytest
 
-from syncd.core.model import Appointment, Attendee, Recurrence, Timed
+from syncd.core.model import Appointment, Attendee, Override, Recurrence, Timed
 from tests.world.clock import START
 from tests.world.company import CRM, CUSTOMER
 from tests.world.diary import Diary
@@ -179,6 +179,24 @@ def test_of_two_cuts_in_two_calendars_nobody_knows_which_holds(other: str, whose
     oracle.split("cal1", "t2", (slots[0], "t21"), series, late)
     oracle.split(other, "t2", (slots[1], "t22"), late, soon)
     assert oracle.stands_for("t2", slots[1]) == whose
+
+
+@pytest.mark.parametrize(
+    ("looks", "week", "superseded"), [([STORMY], 4, True), ([], 4, False), ([STORMY], 1, False)]
+)
+def test_what_an_occurrence_had_goes_with_it_if_who_cut_it_off_could_know_it(
+    looks: list[bool], week: int, superseded: bool
+) -> None:
+    """Of two that cut a series, nobody knows as what it goes on."""
+    oracle = _stage().oracle
+    before, slot = _weeks(6), _week(week)
+    own = replace(before, overrides=((slot, Override((("title", "t2 改期"),))),))
+    oracle.edited("cal1", "t2", "", before, own)
+    for calm in looks:
+        oracle.looked(calm=calm, listed=[CRM, "cal1"])
+    oracle.split("cal1", "t2", (_week(4), "t21"), before, _weeks(4))
+    oracle.split(CRM, "t2", (_week(2), "t22"), before, _weeks(2))
+    assert oracle.is_superseded(oracle.edits[0]) == superseded
 
 
 @pytest.mark.parametrize(

@@ -256,15 +256,21 @@ class Verdict:
 
     def _holds(self, edit: Edit) -> bool:
         """Whether the value of ``edit`` is what its channel shows, or any if it lost the copy."""
-        own = self._items(edit.channel, edit.token)
+        tokens = self._goes_on_as(edit.token)
+        own = any(self._items(edit.channel, token) for token in tokens)
         channels = [edit.channel] if own else list(self._systems)
         return any(
             self._oracle.agree(
                 replace(edit, after=as_set(edit.path, edit.before, edit.after, value)), value, name
             )
             for name in channels
-            for value in self._values(name, edit.token, edit.path)
+            for token in sorted(tokens)
+            for value in self._values(name, token, edit.path)
         )
+
+    def _goes_on_as(self, token: Token) -> set[Token]:
+        """What may have the occurrences of a series that was cut in two calendars."""
+        return {token, *self._oracle.parts.get(token, {}).values()}
 
     def _values(self, channel: str, token: Token, path: Path) -> Iterator[Value]:
         """What a channel shows at a filed path."""
@@ -293,7 +299,7 @@ class Verdict:
             for item in held.values()
             if (mark := Marker.parse(str(item.property("marker")))) is not None
         ]
-        names = {token} | self._oracle.parts.get(token, set())
+        names = self._goes_on_as(token)
         elsewhere = {id for other, id in marks if other not in names}
         told = {id for id, _ in self._oracle.records}
         own = {id for other, id in marks if other in names}
