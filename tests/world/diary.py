@@ -211,11 +211,11 @@ class Diary(Oracle):
     def left(self, channel: str) -> None:
         """A channel is not configured any more: what ended there and was not seen lives on, and
         may be given to it again, or not where it is somebody else's. A series that was split there
-        and not seen is put back, and what goes on from it another one (trace 29)."""
+        and not seen is put back, and what goes on from it another one (trace 29), unless it is
+        configured again before anybody has looked without it."""
         for each in self.readings():
             each.exchanged.away.add(channel)
-            for token in {edit.token for edit in each.edits if edit.channel == channel}:
-                each._forget_cuts(channel, token)
+            each._doubt_cuts(channel)
             for ending in each.endings:
                 looks = range(ending.look, len(each.calm))
                 if ending.channel == channel and not each._was_seen(channel, looks):
@@ -232,12 +232,14 @@ class Diary(Oracle):
         return Oracle.stands_for(self, self.names.get(token, token), slot)
 
     def is_superseded(self, edit: Edit) -> bool:
-        """Also if a later occurrence had that value, and who cut its series could know of it."""
+        """Also if a later occurrence had that value, and who cut its series could know of it, or
+        had set it himself."""
         if Oracle.is_superseded(self, edit):
             return True
         slot = edit.path[1] if edit.path[0] == "overrides" else ""
         return any(cut <= slot for cut in self.parts.get(edit.token, {})) and any(
-            (cut.token, cut.path) == (edit.token, ("recurrence",)) and cut.look > edit.look
+            (cut.token, cut.path) == (edit.token, ("recurrence",))
+            and (cut.look > edit.look or cut.channel == edit.channel)
             for cut in self.edits[edit.number :]
         )
 
@@ -248,6 +250,14 @@ class Diary(Oracle):
             and not self._was_seen(edit.channel, range(edit.look, len(self.calm)))
             for edit in self.edits
         )
+
+    def _doubt_cuts(self, channel: str) -> None:
+        for edit in self.edits:
+            cuts = self.heirs.get(edit.token) if edit.path == ("recurrence",) else None
+            seen = self._was_seen(channel, range(edit.look, len(self.calm)))
+            if cuts and edit.channel == channel and not seen:
+                slot = min(cuts)  # a series is cut again only before
+                self.parts.setdefault(edit.token, {})[slot] = cuts.pop(slot)
 
     def _forget_cuts(self, channel: str, token: Token) -> None:
         """Who cuts a series, makes another, and deletes the first one before there was a look has

@@ -59,6 +59,7 @@ LEAVING: dict[int, str] = {
     " title that is set there, and brings its old time along, on record",
     21686: "as 32123",
     31167: "as 153958",
+    31987: "as 21402: another program keeps a property on it",
     31368: "as 32026",
     32123: "a copy is duplicated and its vendor's invitation takes its place while the calendar is"
     " away: the duplicate bears our mark, and passes for the copy; its title is on record",

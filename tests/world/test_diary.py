@@ -182,16 +182,23 @@ def test_of_two_cuts_in_two_calendars_nobody_knows_which_holds(other: str, whose
 
 
 @pytest.mark.parametrize(
-    ("looks", "week", "superseded"), [([STORMY], 4, True), ([], 4, False), ([STORMY], 1, False)]
+    ("who", "looks", "week", "superseded"),
+    [
+        ("cal2", [STORMY], 4, True),
+        ("cal2", [], 4, False),
+        ("cal2", [STORMY], 1, False),
+        ("cal1", [], 4, True),
+    ],
 )
 def test_what_an_occurrence_had_goes_with_it_if_who_cut_it_off_could_know_it(
-    looks: list[bool], week: int, superseded: bool
+    who: str, looks: list[bool], week: int, superseded: bool
 ) -> None:
     """Of two that cut a series, nobody knows as what it goes on."""
-    oracle = _stage().oracle
+    oracle = Diary(company_of(0, (0, ""), (0, "")))
+    oracle.born("t2", CRM, "series")
     before, slot = _weeks(6), _week(week)
     own = replace(before, overrides=((slot, Override((("title", "t2 改期"),))),))
-    oracle.edited("cal1", "t2", "", before, own)
+    oracle.edited(who, "t2", "", before, own)
     for calm in looks:
         oracle.looked(calm=calm, listed=[CRM, "cal1"])
     oracle.split("cal1", "t2", (_week(4), "t21"), before, _weeks(4))
