@@ -236,12 +236,24 @@ class Diary(Oracle):
         had set it himself."""
         if Oracle.is_superseded(self, edit):
             return True
-        slot = edit.path[1] if edit.path[0] == "overrides" else ""
-        return any(cut <= slot for cut in self.parts.get(edit.token, {})) and any(
-            (cut.token, cut.path) == (edit.token, ("recurrence",))
+        slot, names = edit.path[1] if edit.path[0] == "overrides" else "", {edit.token}
+        cuts = {**self.parts.get(edit.token, {}), **self.heirs.get(edit.token, {})}
+        if any(cut <= slot for cut in cuts):
+            names = self.goes_on_as(edit.token)
+        return len(names) > 1 and any(
+            cut.token in names
+            and cut.path == ("recurrence",)
             and (cut.look > edit.look or cut.channel == edit.channel)
             for cut in self.edits[edit.number :]
         )
+
+    def goes_on_as(self, token: Token) -> set[Token]:
+        """What may have the occurrences of a series, if it was cut."""
+        found = {token}
+        for cuts in (self.parts.get(token, {}), self.heirs.get(token, {})):
+            for heir in set(cuts.values()) - found:
+                found |= self.goes_on_as(heir)
+        return found
 
     def _is_cut_elsewhere(self, channel: str, token: Token) -> bool:
         return any(

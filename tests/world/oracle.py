@@ -270,7 +270,7 @@ class Oracle:
         """Whether somebody later changed the same value there, or elsewhere having seen it."""
         later = [e for e in self.edits[edit.number + 1 :] if e.token == edit.token]
         slot = edit.path[1] if edit.path[0] == "overrides" else ""
-        if edit.number in self.lost or self.stands_for(edit.token, slot) != edit.token:
+        if edit.number in self.lost:
             return True
         if slot and any(e.path == ("overrides", slot, DELETED) for e in later):
             return True

@@ -256,7 +256,7 @@ class Verdict:
 
     def _holds(self, edit: Edit) -> bool:
         """Whether the value of ``edit`` is what its channel shows, or any if it lost the copy."""
-        tokens = self._goes_on_as(edit.token)
+        tokens = self._oracle.goes_on_as(edit.token)
         own = any(self._items(edit.channel, token) for token in tokens)
         channels = [edit.channel] if own else list(self._systems)
         return any(
@@ -267,10 +267,6 @@ class Verdict:
             for token in sorted(tokens)
             for value in self._values(name, token, edit.path)
         )
-
-    def _goes_on_as(self, token: Token) -> set[Token]:
-        """What may have the occurrences of a series that was cut in two calendars."""
-        return {token, *self._oracle.parts.get(token, {}).values()}
 
     def _values(self, channel: str, token: Token, path: Path) -> Iterator[Value]:
         """What a channel shows at a filed path."""
@@ -299,7 +295,7 @@ class Verdict:
             for item in held.values()
             if (mark := Marker.parse(str(item.property("marker")))) is not None
         ]
-        names = self._goes_on_as(token)
+        names = self._oracle.goes_on_as(token)
         elsewhere = {id for other, id in marks if other not in names}
         told = {id for id, _ in self._oracle.records}
         own = {id for other, id in marks if other in names}
