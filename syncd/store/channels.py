@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, bindparam, delete, select, update
 
 from syncd.store.database import Database, any_of, chunks, insert_new, upsert
+from syncd.store.forgotten import keep_asked
 from syncd.store.passed import keep_passed
 from syncd.store.schema import channels, doubts, intents, meta, observed, owed, settled
 
@@ -97,10 +98,11 @@ class Channels:
         """A channel was taken out of the configuration: it starts anew if it returns.
 
         What it showed, its cursor, its settled copies and its open intents go; agreements,
-        tombstones and history stay, and what rows of split series stand for.
+        tombstones and history stay, and what rows of split series stand for and copies were asked.
         """
         with self._database.write() as connection:
             keep_passed(connection, channel)
+            keep_asked(connection, channel)
             for table in (observed, channels, settled, intents, owed, doubts):
                 connection.execute(delete(table).where(table.c.channel == channel))
             connection.execute(delete(meta).where(meta.c.name == f"{CONTACTED}{channel}"))

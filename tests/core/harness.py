@@ -37,7 +37,7 @@ from syncd.core.state import (
     Tombstone,
     Write,
 )
-from tests.core.lookup import contacts_of, known_of
+from tests.core.lookup import contacts_of, known_of, without
 from tests.core.remote import Fault, KilledError, Remote, Row
 from tests.core.values import NOW, USUAL, VISIT, channels, remains_of
 from tests.core.writing import write_out
@@ -123,9 +123,7 @@ class World:
             self.looked.pop(name, None)
             self.rows = {ref: row for ref, row in self.rows.items() if ref[0] != name}
             for id, each in self.agreements.items():
-                copies = {p: s for p, s in each.copies.items() if p[0] != name}
-                absent = {p: s for p, s in each.absent.items() if p[0] != name}
-                self.agreements[id] = replace(each, copies=copies, absent=absent)
+                self.agreements[id] = without(each, name)
         self.policy = policy
         for name, made in policy.channels.items():
             self.remotes.setdefault(name, Remote(made)).channel = made

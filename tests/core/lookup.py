@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from syncd.core.paired import Known
-from syncd.core.state import ChannelName, Copy, Operation, Present
+from syncd.core.state import WHOLE, Agreement, ChannelName, Copy, Operation, Present
 
 if TYPE_CHECKING:
     from tests.core.harness import World
@@ -54,3 +55,13 @@ def contacts_of(world: World) -> frozenset[ChannelName]:
     """The channels that no agreement knows a copy in."""
     known = {place[0] for each in world.agreements.values() for place in each.copies}
     return frozenset(world.policy.channels) - known
+
+
+def without(agreement: Agreement, name: ChannelName) -> Agreement:
+    """An agreement whose channel ``name`` is forgotten: what its copy was asked is kept."""
+    copies = {p: s for p, s in agreement.copies.items() if p[0] != name}
+    absent = {p: s for p, s in agreement.absent.items() if p[0] != name}
+    own, gone = agreement.copies.get((name, WHOLE)), dict(agreement.gone)
+    if own is not None:
+        gone[name] = own.asked if own.asked is not None else own.copy.reads
+    return replace(agreement, copies=copies, absent=absent, gone=gone)

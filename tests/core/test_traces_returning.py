@@ -119,3 +119,22 @@ def test_trace_29_a_clock_that_is_ahead_brings_nothing_back(
     made.configure(Policy(channels("crm", "cal", "cal2"), USUAL))
     made.run()
     assert set(count(made).values()) == {int(lives)}
+
+
+def test_trace_29_what_lives_again_has_what_its_copy_had_not_been_told_of() -> None:
+    """Invariant 2: it is moved, and then deleted, while a calendar is out of the configuration, in
+    which somebody renames it. That is all that she has set."""
+    made = settled_world("crm", "cal", "cal2")
+    made.configure(Policy(channels("crm", "cal"), USUAL))
+    made.edit("crm", when=at(28, 10))
+    made.run()
+    made.remove("crm")
+    made.run()
+    (key,) = made.remotes["cal2"].copies
+    renamed = replace(made.reads("cal2"), title="改期")
+    made.remotes["cal2"].put(key, renamed, modified=made.now + timedelta(hours=1))
+    made.now += timedelta(hours=2)
+    made.configure(Policy(channels("crm", "cal", "cal2"), USUAL))
+    made.run()
+    for name in made.remotes:
+        assert (made.reads(name).title, made.reads(name).when) == ("改期", at(28, 10))

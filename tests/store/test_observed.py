@@ -321,6 +321,7 @@ def test_forgetting_a_channel(store: Store) -> None:
     assert set(case.agreement.copies) == {("crm", "")}
     assert set(case.views) == {("crm", "")}
     assert case.agreement.setters == agreed.setters
+    assert case.agreement.gone == {"cal": agreed.copies["cal", ""].asked}
     assert [state.channel for state in store.channel_states()] == [CRM]
 
 

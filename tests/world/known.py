@@ -48,6 +48,8 @@ KNOWN: dict[int, str] = {
     " a cancelled copy that an invitation is written over looks the same",
     214411: "the CRM, which takes no writes, is told by hand what it is owed: that is no claim, as"
     " our own write would look the same; what another calendar says then wins without a record",
+    222144: "a copy is written under another key after all others were deleted: that reads as an"
+    " edit, by which it lives again",
     215446: "as 108705, of a series whose rows in the CRM were cancelled, some of them by then",
 }
 
@@ -55,11 +57,12 @@ LEAVING: dict[int, str] = {
     32026: "an old state knows nothing of a series, and its calendar leaves before anybody looks:"
     " its rows in a CRM without marks are single visits then, and go to the calendar as it returns",
     20508: "as 32123",
-    21402: "a calendar that is away was not told of a new time: its copy outlives the deletion by a"
-    " title that is set there, and brings its old time along, on record",
+    21402: "a calendar leaves in which a new time was set that was not seen, the visit is deleted, and"
+    " another calendar that is away renames it: it lives again by that, at its former time",
     21686: "as 32123",
     31167: "as 153958",
-    31987: "as 21402: another program keeps a property on it",
+    40246: "a visit is moved and deleted while a calendar is away, where it is moved as well: it lives"
+    " again by that, and the other time is only in its history",
     31368: "as 32026",
     32123: "a copy is duplicated and its vendor's invitation takes its place while the calendar is"
     " away: the duplicate bears our mark, and passes for the copy; its title is on record",
