@@ -113,9 +113,9 @@ def edits_of_cut_off(
     """A conflict for each value of an occurrence that the series has been cut short of just now, of
     which the copy that was cut had not been told."""
     was, setter = agreement.appointment, setters.get(("recurrence",))
-    if None in (was.recurrence, merged.recurrence, setter) or was.when != merged.when:
+    if setter is None or was.recurrence is None or merged.recurrence is None:
         return []
-    if was.recurrence == merged.recurrence or setter is None:
+    if was.recurrence == merged.recurrence or was.when != merged.when:
         return []
     cutter = next((h for h in heres if h.place == (setter.channel, WHOLE)), None)
     records: list[Record] = []

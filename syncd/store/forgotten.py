@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, select, update
+from sqlalchemy import Connection, Row, bindparam, select, update
 
 from syncd.core.model import Appointment
 from syncd.core.state import WHOLE, ChannelName
@@ -38,6 +38,6 @@ def keep_asked(connection: Connection, channel: str) -> None:
         connection.execute(_REMEMBER, part)
 
 
-def _asked(row: Any) -> Appointment:
+def _asked(row: Row[Any]) -> Appointment:
     unknown = row.asked is None or row.asked == SAME
     return decode_appointment(row.reads if unknown else row.asked)
