@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, select, update
+from sqlalchemy import Connection, bindparam, select, update
 
 from syncd.core.model import Appointment
 from syncd.core.state import WHOLE, ChannelName
@@ -33,11 +33,12 @@ def keep_asked(connection: Connection, channel: str) -> None:
     rows: list[dict[str, Any]] = []
     for row in connection.execute(_COPIES, {"of": channel}):
         gone = decode_gone(row.gone) if row.gone else {}
-        rows.append({"those": row.id, "told": encode_gone({**gone, name: _asked(row)})})
+        rows.append(
+            {"those": row.id, "told": encode_gone({**gone, name: _asked(row.asked, row.reads)})}
+        )
     for part in chunks(rows):
         connection.execute(_REMEMBER, part)
 
 
-def _asked(row: Row[Any]) -> Appointment:
-    unknown = row.asked is None or row.asked == SAME
-    return decode_appointment(row.reads if unknown else row.asked)
+def _asked(asked: str | None, reads: str) -> Appointment:
+    return decode_appointment(reads if asked is None or asked == SAME else asked)
