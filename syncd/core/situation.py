@@ -21,6 +21,7 @@ from syncd.core.state import (
     Copy,
     Gone,
     Intent,
+    Key,
     Operation,
     Place,
     Present,
@@ -147,15 +148,25 @@ def _is_over(intent: Intent, settled: Settled | None, seen: Seen | None) -> bool
     """Whether nothing comes any more of a write that was begun, of which nobody knows whether it
     was made: who sets what it asked for has made an edit then. Systems write on the version that
     they are told only, so it is over when a copy of another one has been settled; and when looks
-    have shown that one long after it was sent."""
+    have shown that one long after it was sent. What was made is over when the copy is another item
+    by now, which was there before."""
     base = intent.write.base
-    if intent.done or base is None or base.version is None or settled is None:
-        return False
-    if settled.copy.version is None:
+    if intent.done:
+        shown = seen.observation if seen is not None else None
+        stands_in = isinstance(shown, Present) and shown.copy.key != _key_of(intent)
+        return stands_in and seen is not None and seen.at <= intent.at
+    if base is None or base.version is None or settled is None or settled.copy.version is None:
         return False
     before = seen.before if seen is not None else None
     long_ago = before is not None and before - intent.at >= UNDERWAY
-    return settled.copy.version != base.version or long_ago
+    same = (settled.copy.key, settled.copy.version) == (base.key, base.version)
+    return long_ago or not same
+
+
+def _key_of(intent: Intent) -> Key:
+    """Of which item a write tells."""
+    base = intent.write.base
+    return intent.key or (base.key if base is not None else "")
 
 
 def _is_replaced(settled: Settled | None, seen: Seen | None) -> bool:
@@ -229,10 +240,9 @@ def _carried_out(
             if intent.done and gone and seen is not None and seen.at >= intent.at:
                 return intent
             continue
-        base = write.base.version if write.base is not None else None
-        if intent.done and intent.answered is not None and copy.version == intent.answered:
+        if _is_exact(copy, intent):
             return intent
-        if write.base is not None and copy.version == base and copy.version is not None:
+        if _is_untouched(copy, write):
             continue
         if intent.done and seen is not None and seen.at > intent.at:
             return intent
@@ -245,12 +255,26 @@ def _carried_out(
     return None
 
 
+def _is_exact(copy: Copy, intent: Intent) -> bool:
+    """Whether a copy is just what a write has left. Two items can have one version: numbers begin
+    anew in each row."""
+    known = intent.done and intent.answered is not None
+    return known and (copy.key, copy.version) == (_key_of(intent), intent.answered)
+
+
+def _is_untouched(copy: Copy, write: Write) -> bool:
+    """Whether a copy is as it was before a write to it."""
+    base = write.base
+    if base is None or base.version is None or base.key != copy.key:
+        return False
+    return copy.version == base.version
+
+
 def _as_written(intent: Intent, copy: Copy | None, settled: Settled | None) -> Settled:
     """The settled copy that a carried-out write leaves: the very copy, or what it was asked."""
     write = intent.write
     ours = write.operation is Operation.CREATE or (settled is not None and settled.ours)
-    exact = copy is not None and intent.answered is not None and copy.version == intent.answered
-    if exact and copy is not None:
+    if copy is not None and _is_exact(copy, intent):
         held = copy
     else:
         known = copy or write.base or (settled.copy if settled is not None else None)

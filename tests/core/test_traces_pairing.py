@@ -329,3 +329,32 @@ def test_a_duplicate_is_no_doubt_where_its_original_stands(beside: bool) -> None
     found = pair([new], known, made.policy, made.moment(), lambda: "new")
     assert [doubt.reason for doubt in found.doubts] == ["similar title"] * (not beside)
     assert list(found.births) == ["new"] * beside
+
+
+@pytest.mark.parametrize("fault", [Fault.SILENT, Fault.MUTE, Fault.TIMEOUT, Fault.LOST])
+@pytest.mark.parametrize("version", ["v9", "v1"], ids=["of its own", "as the original had"])
+def test_what_was_written_to_an_item_that_is_gone_is_written_to_the_one_in_its_place(
+    version: str, fault: Fault
+) -> None:
+    """Invariant 3. A person duplicates what we have made in a calendar that does not answer. What
+    was set elsewhere meanwhile is written, and the original deleted at once. Numbers of versions
+    begin anew with each item."""
+    made = world("crm", "cal", "cal2")
+    made.cycle()
+    made.add("crm", VISIT)
+    made.fault("cal2", Fault.SILENT)
+    made.cycle()
+    remote = made.remotes["cal2"]
+    (key, ours), remote.down = *remote.copies.items(), True
+    double = replace(VISIT, title="Kopie")
+    remote.put("dup", double, marker=ours.marker, uid="dup@cal2", version=version)
+    made.edit("crm", location="上海")
+    made.cycle()
+    remote.down = False
+    made.fault("cal2", fault)
+    made.cycle()
+    made.remove("cal2", key)
+    made.run()
+    assert {name: made.reads(name) for name in made.remotes} == dict.fromkeys(
+        made.remotes, replace(VISIT, title="Kopie", location="上海")
+    )

@@ -208,6 +208,12 @@ class Diary(Oracle):
             for edit in owners
         )
 
+    def joined(self, edit: Edit) -> bool:
+        """Whether an edit was made in what joins in the cycle after it, and so claims nothing that
+        is agreed: in a calendar met as if for the first time, or beside an invitation's arrival."""
+        anew = self.exchanged.anew.get(edit.look, set())
+        return edit.channel in anew or (edit.channel, edit.token, edit.look) in self.arrivals
+
     def left(self, channel: str) -> None:
         """A channel is not configured any more: what ended there and was not seen lives on, and
         may be given to it again, or not where it is somebody else's. A series that was split there

@@ -50,6 +50,7 @@ KNOWN: dict[int, str] = {
     " our own write would look the same; what another calendar says then wins without a record",
     222144: "a copy is written under another key after all others were deleted: that reads as an"
     " edit, by which it lives again",
+    225575: "as 215446",
     215446: "as 108705, of a series whose rows in the CRM were cancelled, some of them by then",
 }
 

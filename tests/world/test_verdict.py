@@ -75,6 +75,25 @@ def test_who_owns_a_series_is_told_by_any_row_that_is_left(owner: str, missed: b
     assert bool(_lost(stage)) == missed
 
 
+@pytest.mark.parametrize(("weeks", "missed"), [(2, False), (6, True)])
+def test_of_a_series_that_was_split_each_part_is_sought_where_it_is(
+    weeks: int, missed: bool
+) -> None:
+    """What it was cut down to went to whom it was handed over; the rest did not."""
+    stage = Stage(company_of(0, (0, ALICE), (0, BOB)), 0)
+    series, cut = (
+        Appointment(WHEN, title="t1", recurrence=Recurrence((f"FREQ=WEEKLY;COUNT={count}",)))
+        for count in (6, 2)
+    )
+    for token in ("t1", "t2"):
+        stage.oracle.born(token, "cal1", "series", anew=token == "t1")
+    stage.oracle.split("cal1", "t1", ("20260316T090000", "t2"), series, cut)
+    stage.systems["cal1"].person_create(replace(series, title="t2"), uid="t2")
+    shown = Recurrence((f"FREQ=WEEKLY;COUNT={weeks}",))
+    stage.systems["cal2"].person_create(replace(series, recurrence=shown), uid="t1")
+    assert bool(_lost(stage)) == missed
+
+
 @pytest.mark.parametrize(("owner", "missed"), [(BOB, False), (ALICE, True)])
 def test_a_series_without_a_row_is_whose_it_was_last(owner: str, missed: bool) -> None:
     """Its only occurrence was dropped in a calendar when its row had been handed over."""
@@ -114,10 +133,15 @@ def test_a_guest_who_was_taken_out_of_an_occurrence_is_not_there() -> None:
 
 
 @pytest.mark.parametrize(
-    ("remade", "complained"), [("", True), ("cal1", False), ("cal2", True)], ids=str
+    ("remade", "invited", "complained"),
+    [
+        *(("", "", True), ("cal1", "", False), ("cal2", "", True)),
+        *(("", "cal1", False), ("", "cal2", True)),
+    ],
+    ids=str,
 )
-def test_what_joins_in_a_calendar_that_is_another_one_has_no_rank(
-    remade: str, complained: bool
+def test_what_joins_in_a_calendar_that_is_another_one_or_by_invitation_has_no_rank(
+    remade: str, invited: str, complained: bool
 ) -> None:
     company = replace(company_of(0, (0, ""), (0, "")), ranking=("cal1", "cal2", CRM))
     stage = Stage(company, 0)
@@ -132,6 +156,8 @@ def test_what_joins_in_a_calendar_that_is_another_one_has_no_rank(
         diary.edited(name, "t1", "", visit, replace(visit, location=name))
     if remade:
         diary.remade(remade)
+    if invited:
+        diary.arrived(invited, "t1")
     diary.looking({CRM: frozenset({"k"}), "cal1": frozenset({"n"}), "cal2": frozenset({"n"})})
     diary.looked(calm=True, listed=[CRM, "cal1", "cal2"])
     found = judged(diary, stage.systems)

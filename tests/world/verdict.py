@@ -223,10 +223,10 @@ class Verdict:
             rivals = [e for e in self._oracle.edits if (e.token, e.path) == place]
             if any(e.look > edit.look for e in rivals) or not self._oracle.was_calm(edit):
                 continue
-            anew = self._oracle.exchanged.anew.get(edit.look, set())
-            if edit.channel in anew:
-                continue  # what joins claims nothing that is agreed
-            last = {e.channel: e for e in rivals if e.look == edit.look and e.channel not in anew}
+            if self._oracle.joined(edit):
+                continue
+            met = [e for e in rivals if e.look == edit.look and not self._oracle.joined(e)]
+            last = {e.channel: e for e in met}
             best = min(last, key=self._oracle.company.ranking.index)
             alive = not any(each.token == edit.token for each in self._oracle.endings)
             if last[best] is edit and alive and len(last) > 1 and not self._holds(edit):
@@ -255,16 +255,14 @@ class Verdict:
         return not any(self._lives(name, token) for name in self._systems)
 
     def _holds(self, edit: Edit) -> bool:
-        """Whether the value of ``edit`` is what its channel shows, or any if it lost the copy."""
-        tokens = self._oracle.goes_on_as(edit.token)
-        own = any(self._items(edit.channel, token) for token in tokens)
-        channels = [edit.channel] if own else list(self._systems)
+        """Whether the value of ``edit`` is what its channel shows, or any if it lost the copy. So
+        for each of the series that may go on with it."""
         return any(
             self._oracle.agree(
                 replace(edit, after=as_set(edit.path, edit.before, edit.after, value)), value, name
             )
-            for name in channels
-            for token in sorted(tokens)
+            for token in sorted(self._oracle.goes_on_as(edit.token))
+            for name in ([edit.channel] if self._items(edit.channel, token) else self._systems)
             for value in self._values(name, token, edit.path)
         )
 
