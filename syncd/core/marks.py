@@ -176,34 +176,47 @@ def ranked(
     by_uid: Mapping[str, AbstractSet[AppointmentId]],
     known: Mapping[AppointmentId, Agreement],
 ) -> list[Unpaired]:
-    """Who takes a place first: whose UID confirms its marker, then who is no invitation, then who
-    is called as what is settled there."""
-    renamed = {(each.channel, each.copy.key) for each in _renamed_rivals(items, known)}
+    """Who takes a place first: whose UID confirms its marker, then who is called as what is settled
+    there, and of these who is no invitation."""
+    renamed = {(each.channel, each.copy.key) for each in _renamed_rivals(items, by_uid, known)}
     return sorted(
         items,
         key=lambda each: (
             not goes_by_its_uid(each.copy, by_uid),
-            each.copy.invited,
             (each.channel, each.copy.key) in renamed,
+            each.copy.invited,
         ),
     )
 
 
 def _renamed_rivals(
-    items: Sequence[Unpaired], known: Mapping[AppointmentId, Agreement]
+    items: Sequence[Unpaired],
+    by_uid: Mapping[str, AbstractSet[AppointmentId]],
+    known: Mapping[AppointmentId, Agreement],
 ) -> list[Unpaired]:
     """Of several with one marker in one place, those that are not called as what is settled there:
-    if one of them is the original under another key, and another a duplicate, it is not these."""
+    if one of them is the original under another key, and another a duplicate, it is not these.
+    Where nothing is settled, as on a calendar's return, those that are not called as the invitation
+    that is there."""
     places: dict[tuple[AppointmentId, tuple[ChannelName, Slot]], list[Unpaired]] = {}
     for each in items:
         if each.copy.marker is not None:
             place = (each.channel, each.copy.marker.slot)
             places.setdefault((each.copy.marker.appointment, place), []).append(each)
+    invited = {
+        (id, (each.channel, WHOLE)): each.copy
+        for each in items
+        if each.copy.invited and each.copy.marker is None
+        for id in by_uid.get(each.copy.uid or "", ())
+    }
     found: list[Unpaired] = []
     for (id, place), rivals in places.items():
-        agreement = known.get(id) if len(rivals) > 1 else None
+        agreement, invitation = known.get(id), invited.get((id, place))
         settled = agreement.copies.get(place) if agreement is not None else None
-        if settled is not None:
-            title = settled.copy.reads.title
+        if len(rivals) + (invitation is not None) < 2:
+            continue
+        original = settled.copy if settled is not None else invitation
+        if original is not None:
+            title = original.reads.title
             found += [each for each in rivals if each.copy.reads.title != title]
     return found

@@ -266,6 +266,28 @@ def test_an_invitation_that_somebody_duplicated_is_another_meeting() -> None:
     assert not made.history(Kind.REPLACED)
 
 
+@pytest.mark.parametrize(("title", "visits"), [("另一个", 2), (MEETING.title, 1)])
+def test_ours_was_duplicated_and_written_over_while_its_calendar_was_away(
+    title: str, visits: int
+) -> None:
+    """Trace 29, invariant 2. Of what bears our marker there, only what is called the same can be
+    our copy, and give way."""
+    made = company()
+    policy, remote = made.policy, made.remotes["cal2"]
+    others = {name: each for name, each in policy.channels.items() if name != "cal2"}
+    made.configure(replace(policy, channels=others))
+    made.cycle()
+    (key, ours) = remote.copies.popitem()
+    invite(made, key=key)
+    double = replace(ours.reads, title=title)
+    remote.put("dup", double, uid="dup@cal2", marker=ours.marker)
+    made.configure(policy)
+    made.run(5)
+    for name in made.remotes:
+        assert {each.title for each in made.all_reads(name)} == {title, MEETING.title}
+        assert len(made.all_reads(name)) == visits, name
+
+
 def test_it_comes_twice() -> None:
     """Invariant 3. A server doubled it, both waited for ours to go: one stands for the meeting, the
     other, of which nobody can tell whether it may go, waits for a person and has no record."""
