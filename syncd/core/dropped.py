@@ -12,7 +12,7 @@ from syncd.core.draft import agreed_path, whole_path
 from syncd.core.fidelity import project
 from syncd.core.model import Appointment, Value
 from syncd.core.paths import DELETED, Path, diff, get
-from syncd.core.recurrence import is_occurrence
+from syncd.core.recurrence import is_occurrence, rid_of
 from syncd.core.situation import Here
 from syncd.core.state import WHOLE, Agreement, ChannelName, Gone, Kind, Record, Setter
 
@@ -111,9 +111,9 @@ def edits_of_cut_off(
     heres: Iterable[Here],
 ) -> list[Record]:
     """A conflict for each value of an occurrence that the series has been cut short of just now, of
-    which the copy that was cut had not been told."""
+    which the copy that was cut had not been told. One that was made single is its first one."""
     was, setter = agreement.appointment, setters.get(("recurrence",))
-    if setter is None or was.recurrence is None or merged.recurrence is None:
+    if setter is None or was.recurrence is None:
         return []
     if was.recurrence == merged.recurrence or was.when != merged.when:
         return []
@@ -121,6 +121,8 @@ def edits_of_cut_off(
     records: list[Record] = []
     for path, own in setters.items():
         if path[:1] != ("overrides",) or path[2] == DELETED or is_occurrence(merged, path[1]):
+            continue
+        if merged.recurrence is None and path[1] == rid_of(was.when):
             continue
         fresh = agreement.setters.get(path) != own
         unseen = fresh or (cutter is not None and own.at > cutter.known_until)

@@ -31,7 +31,7 @@ from syncd.core.marks import (
 )
 from syncd.core.match import Candidate, Doubtful, SlotLink, match, ref_text
 from syncd.core.model import Appointment
-from syncd.core.paired import Doubt, Known, Pairing, is_doubled, standing_for, still_doubtful
+from syncd.core.paired import Known, Pairing, is_doubled, of_several, standing_for, still_doubtful
 from syncd.core.state import WHOLE, AppointmentId, ChannelName, Copy, Key, Place, Slot
 
 _Ref: TypeAlias = tuple[ChannelName, Key]
@@ -91,6 +91,10 @@ class _Pairing:
     def _by_identity(self, each: Unpaired) -> bool:
         """Marker, key, UID, tombstone: names that lead to what is known."""
         copy, channel = each.copy, each.channel
+        several = of_several(each, self.known)
+        if several:
+            self.found.doubt(_ref(each), several, "its UID is that of several appointments")
+            return True
         found = self._named(each)
         if found is not None:
             return self._join(each, *found)
@@ -139,7 +143,7 @@ class _Pairing:
         elif not each.waited or each.same_look:
             self.found.parked.append(_ref(each))
         elif is_doubled(each, id, place, self.known):
-            self._doubt(each, (id,), "its UID stands twice in this calendar")
+            self.found.doubt(_ref(each), (id,), "its UID stands twice in this calendar")
         else:
             self.doubles.append(each)
         return True
@@ -265,7 +269,9 @@ class _Pairing:
         for doubtful in still_doubtful(found.doubtful, ids, self.known, fresh):
             each = here.get(doubtful.ref)  # type: ignore[call-overload]  # a ref that we gave
             if each is not None and self._joined(each) is None:
-                self._doubt(each, tuple(map(ref_text, doubtful.candidates)), doubtful.reason)
+                self.found.doubt(
+                    _ref(each), tuple(map(ref_text, doubtful.candidates)), doubtful.reason
+                )
         self._withhold(found.doubtful)
         return self._without_waiting(unpaired)
 
@@ -311,7 +317,7 @@ class _Pairing:
             known = reunited(known, ours.values(), self.found, self.taken)
         if len(known) > 1:
             for each in members:
-                self._doubt(each, tuple(sorted(known)), "matches several appointments")
+                self.found.doubt(_ref(each), tuple(sorted(known)), "matches several appointments")
             return
         if known:
             for each in members:
@@ -343,7 +349,7 @@ class _Pairing:
             for ref in [ref for ref, (other, _) in self.found.joined.items() if other == id]:
                 _, slot = self.found.joined.pop(ref)
                 self.taken.pop((id, (ref[0], slot)), None)
-                self.found.doubts.append(Doubt(*ref, named, doubts[min(rivals)]))
+                self.found.doubt(ref, named, doubts[min(rivals)])
             del self.found.births[id]
 
     def _link_slot(
@@ -384,9 +390,6 @@ class _Pairing:
 
     def _joined(self, each: Unpaired) -> AppointmentId | None:
         return self.found.joined.get(_ref(each), (None, WHOLE))[0]
-
-    def _doubt(self, each: Unpaired, candidates: tuple[str, ...], reason: str) -> None:
-        self.found.doubts.append(Doubt(each.channel, each.copy.key, candidates, reason))
 
     def _is_admitted(self, each: Unpaired) -> bool:
         channel, reads = self.policy.channels[each.channel], each.copy.reads

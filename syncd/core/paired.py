@@ -83,6 +83,12 @@ class Pairing:
     invited: dict[AppointmentId, set[Place]] = field(default_factory=dict)
     awaited: set[ChannelName] = field(default_factory=set)
 
+    def doubt(
+        self, copy: tuple[ChannelName, Key], candidates: tuple[str, ...], reason: str
+    ) -> None:
+        """A copy waits for a person."""
+        self.doubts.append(Doubt(*copy, candidates, reason))
+
 
 def standing_for(
     id: AppointmentId, agreement: Agreement
@@ -115,6 +121,17 @@ def still_doubtful(
         )
         if doubtful.reason == SEVERAL or not has_one:
             yield doubtful
+
+
+def of_several(each: Unpaired, known: Known) -> tuple[AppointmentId, ...]:
+    """The single appointments that all have the UID of a series which nothing else names: after an
+    old state what stands for one of its occurrences may have become one."""
+    copy, ids = each.copy, known.by_uid.get(each.copy.uid or "", frozenset())
+    if copy.marker is not None or copy.reads.recurrence is None or len(ids) < 2:
+        return ()
+    agreed = [known.agreements.get(id) for id in ids]
+    single = all(a is not None and a.appointment.recurrence is None for a in agreed)
+    return tuple(sorted(ids)) if single and (each.channel, copy.key) not in known.by_key else ()
 
 
 def is_doubled(each: Unpaired, id: AppointmentId, place: Place, known: Known) -> bool:

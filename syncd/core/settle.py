@@ -33,6 +33,7 @@ from syncd.core.owe import Owing, nothing_left
 from syncd.core.paths import Path, get, patch
 from syncd.core.reborn import lives_again, reborn
 from syncd.core.series import follow_series, rekey_orphans, reslot_copies
+from syncd.core.single import made_single
 from syncd.core.situation import Here, Situation, situate
 from syncd.core.state import (
     GAVE_WAY,
@@ -84,6 +85,7 @@ def _planned(
     case: Case, draft: Draft, situation: Situation, policy: Policy, moment: Moment
 ) -> Plan:
     if draft.before is not None and draft.appointment is not draft.before.appointment:
+        made_single(draft)
         rekey_orphans(draft, moment)
         reslot_copies(draft, policy, moment)
     _record_replaced(draft, situation)

@@ -75,3 +75,43 @@ def test_what_is_said_of_an_occurrence_as_it_is_cut_off_is_on_record(before: boo
         assert LATER not in dict(made.reads(name).overrides)
     told = [record for record in made.history(Kind.CONFLICT) if record.path[1:2] == (LATER,)]
     assert [record.claims for record in told] == [(("cal", True), ("cal2", "改期"))]
+
+
+@pytest.mark.parametrize(
+    ("slot", "own", "title"),
+    [
+        (RIDS[0], Override((("title", "改期"),)), "改期"),
+        (RIDS[0], Override((), True), WEEKLY.title),
+        (RIDS[2], Override((("title", "改期"),)), WEEKLY.title),
+        (RIDS[2], Override((), True), WEEKLY.title),
+    ],
+    ids=["first renamed", "first dropped", "later renamed", "later dropped"],
+)
+def test_a_series_that_is_made_single_is_its_first_occurrence(
+    slot: str, own: Override, title: str
+) -> None:
+    """Invariants 1 and 2: what is said elsewhere in the same look of one that is left is kept, and
+    of one that went is on record. Nothing of its own is left without a series."""
+    made = settled_world("cal", "cal2", "cal3", visit=WEEKLY)
+    others = tuple(pair for pair in made.reads("cal2").overrides if pair[0] != slot)
+    made.edit("cal", recurrence=None, overrides=())
+    made.edit("cal2", overrides=(*others, (slot, own)))
+    made.run()
+    for name in made.remotes:
+        shown = made.reads(name)
+        assert (shown.recurrence, shown.overrides, shown.title) == (None, (), title), name
+    told = [path for record in made.history() for path in [record.path] if path[1:2] == (slot,)]
+    assert bool(told)
+
+
+def test_who_renames_all_of_what_is_made_single_loses_on_record() -> None:
+    """Invariant 2: its first occurrence was renamed elsewhere in the same look."""
+    made = settled_world("cal", "cal2", "cal3", visit=WEEKLY)
+    made.edit("cal", recurrence=None, overrides=(), title="例会")
+    own = Override((("title", "改期"),))
+    others = tuple(pair for pair in made.reads("cal2").overrides if pair[0] != RIDS[0])
+    made.edit("cal2", overrides=(*others, (RIDS[0], own)))
+    made.run()
+    assert {made.reads(name).title for name in made.remotes} == {"改期"}
+    (record,) = [each for each in made.history(Kind.CONFLICT) if each.path == ("title",)]
+    assert dict(record.claims) == {"cal": "例会", "cal2": "改期"}

@@ -120,6 +120,17 @@ def test_rows_find_their_series_that_is_known_by_another_id() -> None:
     assert found.joined == {("crm", f"row{slot}"): ("new", slot) for slot in SLOTS}
 
 
+def test_a_series_is_not_one_of_several_visits_that_have_its_uid() -> None:
+    """Invariant 2: its calendar was out of the configuration when an old state was put in place,
+    and what stands for its occurrences has become visits. It would get the time of one of them."""
+    visits = {id: Agreement(replace(VISIT, when=at(day, 10))) for id, day in (("a", 10), ("b", 17))}
+    series = shown("cal", "series", SERIES, uid="series@x")
+    for names, known in ((frozenset("ab"), visits), (frozenset("a"), {"a": Agreement(SERIES)})):
+        found = _paired(series, known=Known(known, {"series@x": names}))
+        assert [doubt.candidates for doubt in found.doubts] == [("a", "b")] * (len(names) > 1)
+        assert len(found.joined) == (len(names) == 1)
+
+
 def test_rows_wait_for_a_channel_that_may_show_their_series() -> None:
     """Invariant 3: they are no visits of their own, though the calendar is down."""
     for uid in ("", "series@x"):

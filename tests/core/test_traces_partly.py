@@ -277,11 +277,18 @@ TAKEN_TWICE = [
     ("cal", WEEKLY.recurrence, "delete", []),
 ]
 """The series is made beside its single occurrences, one of which somebody deletes."""
+MADE_SINGLE = [
+    ("cal", None, "title", []),
+    ("cal", DATED.recurrence, "", [Fault.REFUSED, Fault.KILLED]),
+    *[("cal", None, "title", [])] * 2,
+]
+"""What stands for its first occurrence is renamed as the series is made single."""
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(STEPS)
 @example(TAKEN_TWICE)
+@example(MADE_SINGLE)
 def test_whatever_the_form_was_it_ends_in_one(
     steps: list[tuple[str, Recurrence | None, str, list[Fault]]],
 ) -> None:

@@ -355,5 +355,23 @@ FAULTS = (
         "    return found\n",
         "of two new series the first goes on, wherever it begins",
     ),
+    Fault(
+        "syncd/core/single.py",
+        "        if slot == first:\n",
+        "        if False:\n",
+        "what stands for a series that is made single loses what it was given just then",
+    ),
+    Fault(
+        "syncd/core/situation.py",
+        "        return stands_in and seen is not None and seen.at <= intent.at\n",
+        "        return False\n",
+        "what was written to an item that is gone is waited for without end",
+    ),
+    Fault(
+        "syncd/core/marks.py",
+        "        original = settled.copy if settled is not None else invitation\n",
+        "        original = settled.copy if settled is not None else None\n",
+        "on a calendar's return a duplicate goes for the invitation to its original",
+    ),
     *HANDED_ON,
 )

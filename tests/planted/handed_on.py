@@ -19,8 +19,8 @@ HANDED_ON = (
     ),
     Fault(
         "syncd/core/situation.py",
-        "    return settled.copy.version != base.version or long_ago\n",
-        "    return settled.copy.version != base.version\n",
+        "    return long_ago or not same\n",
+        "    return not same\n",
         "a write that was never made claims for good what a copy that nobody touched is set to",
     ),
     Fault(

@@ -134,7 +134,7 @@ class Oracle:
         """The whole appointment was deleted or cancelled where it read as ``shown``."""
         unseen = any(
             (edit.look >= len(self.calm) - 1 and edit.channel != channel)
-            or self._is_forgotten(edit)
+            or self._is_forgotten(edit, channel)
             or not self.agree(edit, value_in(shown, "", edit.path), channel)
             for edit in self.edits
             if edit.token == token and not self.is_superseded(edit)
@@ -310,10 +310,10 @@ class Oracle:
         rested = all(not edit.look - CALM_LOOKS < e.look < edit.look for e in rivals)
         return len(around) == CALM_LOOKS + 1 and all(around) and rested
 
-    def _is_forgotten(self, edit: Edit) -> bool:
-        """Whether an edit is not in the backup that is used, and no undisturbed look was since."""
-        looks, since = self.forgotten
-        return looks <= edit.look < since and not any(self.calm[since:])
+    def _is_forgotten(self, edit: Edit, channel: str) -> bool:
+        """Whether an edit is not in the backup that is used, nor seen in ``channel`` since."""
+        seen = self._was_seen(channel, range(self.forgotten[1], len(self.calm)))
+        return self.forgotten[0] <= edit.look < self.forgotten[1] and not seen
 
     def _is_back(self, edit: Edit) -> bool:
         """Whether an edit set just what its copy reads as in the backup that is used, which does

@@ -152,6 +152,24 @@ def test_what_was_carried_to_others_since_an_old_backup_stands_there_against_its
     assert [ending.contested for ending in oracle.endings] == [contested]
 
 
+@pytest.mark.parametrize(
+    ("listed", "contested"), [(["cal1"], True), (["cal1", "crm"], False)], ids=str
+)
+def test_what_an_old_backup_has_not_seen_where_it_ends_stands_against_that(
+    listed: list[str], contested: bool
+) -> None:
+    oracle = _of_a_visit()
+    first = Appointment(WHEN, title="t1")
+    second = replace(first, title="t1 改")
+    oracle.edited("cal1", "t1", "", first, second)
+    oracle.looked(calm=True, listed=["cal1", "crm"])
+    oracle.restored(0, {("crm", "p1"): first}, [("crm", "p1")])
+    for _ in range(2):
+        oracle.looked(calm=True, listed=listed)
+    oracle.ended("crm", "t1", "p1", second)
+    assert [ending.contested for ending in oracle.endings] == [contested]
+
+
 @pytest.mark.parametrize(("listed", "ended"), [([], True), (["crm"], True), (["cal1"], False)])
 def test_what_a_retention_policy_took_before_its_channel_was_listed_may_be_nowhere(
     listed: list[str], ended: bool
