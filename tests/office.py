@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from tempfile import TemporaryFile
 from typing import Any
 
 import sqlalchemy as sa
@@ -193,15 +192,7 @@ class Office:
 
     def run(self, *words: str) -> subprocess.CompletedProcess[str]:
         """A syncd process, waited for."""
-        with (
-            TemporaryFile("w+", encoding="utf-8") as out,
-            TemporaryFile("w+", encoding="utf-8") as err,
-        ):
-            files = out.fileno(), err.fileno()
-            code = warm.start(words, self.environment, self.folder, *files).wait()
-            out.seek(0)
-            err.seek(0)
-            return subprocess.CompletedProcess(words, code, out.read(), err.read())
+        return warm.run(words, self.environment, self.folder)
 
     def sync(self) -> dict[str, Any]:
         """``syncd sync --json``: the answer for the bridge."""

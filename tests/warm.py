@@ -2,12 +2,13 @@
 
 Most of what a short syncd process computes is its imports. So each test process has one interpreter
 that imports once (``python -m tests.warm``) and forks at each start. What it gives has its own
-process id, environment, folder, files and signals, and ends as any interpreter ends. Tests that are
+process id, environment, folder, files and signals, and ends as any interpreter does. Tests that are
 about the start itself (the demo, terminals, services, wheels) execute the command instead.
 """
 
 from __future__ import annotations
 
+import atexit
 import gc
 import importlib
 import json
@@ -22,6 +23,10 @@ import time
 from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
+from tempfile import TemporaryFile
+from typing import NoReturn
+
+import typer
 
 ROOT = Path(__file__).parents[1]
 
@@ -92,6 +97,20 @@ def start(
     return Process(ours)
 
 
+def run(
+    words: Sequence[str], environment: Mapping[str, str], folder: Path
+) -> subprocess.CompletedProcess[str]:
+    """``syncd WORDS``, waited for."""
+    with (
+        TemporaryFile("w+", encoding="utf-8") as out,
+        TemporaryFile("w+", encoding="utf-8") as err,
+    ):
+        code = start(words, environment, folder, out.fileno(), err.fileno()).wait()
+        out.seek(0)
+        err.seek(0)
+        return subprocess.CompletedProcess(words, code, out.read(), err.read())
+
+
 @cache
 def _interpreter() -> tuple[socket.socket, subprocess.Popen[bytes]]:
     """The line to the warm interpreter, which ends when that is closed: with this process."""
@@ -154,12 +173,44 @@ def _become(request: Mapping[str, Mapping[str, str]], files: Sequence[int]) -> S
     return list(request["words"])
 
 
+def command_built_once() -> None:
+    """Typer builds its commands at each start: what is forked, or called again, has them."""
+    build, app = typer.main.get_command, importlib.import_module("syncd.cli.app").app
+    built = build(app)
+    typer.main.get_command = lambda given: built if given is app else build(given)
+
+
+def _run() -> int:
+    """The command, to the end of the interpreter but for what that frees: of memory that is shared
+    with the warm one, a copy is made for it, which takes longer than all else. The exit code."""
+    try:
+        importlib.import_module("syncd.cli").main()
+        code: object = 0
+    except SystemExit as ended:
+        code = ended.code
+    if code is not None and not isinstance(code, int):
+        print(code, file=sys.stderr)
+        return 1
+    return code or 0
+
+
+def _end(code: int) -> NoReturn:
+    """As Python ends (``Py_FinalizeEx``): threads, then what is to run at exit, then what is left
+    to print."""
+    threading._shutdown()  # type: ignore[attr-defined]  # what the interpreter calls
+    atexit._run_exitfuncs()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
+
+
 if __name__ == "__main__":
     for name in IMPORTED:
         importlib.import_module(name)
+    command_built_once()
     gc.collect()
     gc.freeze()
     given = _serve(socket.socket(fileno=os.dup(0)))
     if given is not None:
         sys.argv, __package__ = ["syncd", *given], None
-        importlib.import_module("syncd.cli").main()
+        _end(_run())

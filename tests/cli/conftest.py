@@ -13,6 +13,7 @@ from uuid import uuid4
 import pytest
 
 from syncd.cli import main
+from tests import warm
 from tests.office import Desk, Office
 from tests.servers import Server
 
@@ -33,6 +34,7 @@ class Called:
 
 
 Call = Callable[..., Called]
+warm.command_built_once()
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests import warm
 from tests.cli.terminal import on_a_terminal
 from tests.people.firm import Firm
 from tests.servers import Server
@@ -26,14 +27,7 @@ def firm(tmp_path: Path, server: Server) -> Firm:
 
 
 def _run(firm: Firm, *words: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        firm.command(*words),
-        env=firm.environment,
-        capture_output=True,
-        text=True,
-        cwd=firm.folder,
-        check=False,
-    )
+    return warm.run(words, firm.environment, firm.folder)
 
 
 def _channels(shown: str) -> list[str]:
