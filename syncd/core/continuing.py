@@ -197,11 +197,7 @@ def taken_over(
     was, now = old.agreement, new.agreement
     assert was is not None
     assert now is not None
-    changes: dict[Place, Place] = {
-        place: (place[0], split.rid_map[place[1]])
-        for place in was.copies
-        if place[1] in split.rid_map
-    }
+    changes = changing_hands(old, was, split)
     back = {target: place for place, target in changes.items()}
     left = {place: s for place, s in was.copies.items() if place not in changes}
     left |= {back[place]: s for place, s in now.copies.items() if place in back}
@@ -211,8 +207,8 @@ def taken_over(
     agreement = _carried(was, replace(now, copies=copies), split, uncarried)
     cut = replace(old, agreement=replace(was, copies=left), views=_views(old, new, changes, back))
     rest = replace(new, agreement=agreement, views=_views(new, old, back, changes))
-    comes = _keys(was, changes)
-    goes = _keys(now, {place: back[place] for place in now.copies if place in back})
+    comes = keys_of(old, was, changes)
+    goes = keys_of(new, now, {p: back[p] for p in (*now.copies, *new.views) if p in back})
     return (cut, goes), (rest, comes)
 
 
@@ -224,11 +220,27 @@ def _views(
     return views | {comes[p]: seen for p, seen in other.views.items() if p in comes}
 
 
-def _keys(agreement: Agreement, changes: Mapping[Place, Place]) -> Moved:
-    return tuple(
-        (target[0], agreement.copies[place].copy.key, target[1])
-        for place, target in changes.items()
-    )
+def changing_hands(case: Case, agreement: Agreement, split: Split) -> dict[Place, Place]:
+    """Where later occurrences stand that go to another series, and where they stand for that."""
+    begun = ((intent.write.channel, intent.write.slot) for intent in case.intents)
+    return {
+        place: (place[0], split.rid_map[place[1]])
+        for place in (*agreement.copies, *case.views, *begun)
+        if place[1] in split.rid_map
+    }
+
+
+def keys_of(case: Case, agreement: Agreement, changes: Mapping[Place, Place]) -> Moved:
+    """The items at places that change hands: what is settled there, and what is seen, which may be
+    another one, where somebody has moved it to another key."""
+    found: dict[tuple[ChannelName, Key], Slot] = {}
+    for place, (channel, slot) in changes.items():
+        settled, seen = agreement.copies.get(place), case.views.get(place)
+        if settled is not None:
+            found[channel, settled.copy.key] = slot
+        if seen is not None and isinstance(seen.observation, Present):
+            found[channel, seen.observation.copy.key] = slot
+    return tuple((channel, key, slot) for (channel, key), slot in found.items())
 
 
 def _carried(was: Agreement, now: Agreement, split: Split, uncarried: frozenset[str]) -> Agreement:

@@ -22,7 +22,15 @@ from typing import TypeAlias
 from syncd.core.belong import Moment
 from syncd.core.birth import born
 from syncd.core.channel import Policy
-from syncd.core.continuing import Cut, cuts_of, goes_on_from, is_busy, taken_over
+from syncd.core.continuing import (
+    Cut,
+    changing_hands,
+    cuts_of,
+    goes_on_from,
+    is_busy,
+    keys_of,
+    taken_over,
+)
 from syncd.core.fidelity import project
 from syncd.core.model import FIELDS
 from syncd.core.recurrence import BadRecurrence, is_occurrence
@@ -300,11 +308,7 @@ def _seed(
     found = policy.channels.get(channel)
     uncarried = frozenset(FIELDS) - (found.fidelity.carries if found is not None else frozenset())
     whole = carry_over(agreement.appointment, copy.reads, split, uncarried)
-    changes: dict[Place, Place] = {
-        place: (place[0], split.rid_map[place[1]])
-        for place in agreement.copies
-        if place[1] in split.rid_map
-    }
+    changes = changing_hands(old, agreement, split)
     copies = {changes[place]: s for place, s in agreement.copies.items() if place in changes}
     copies[(channel, WHOLE)] = Settled(copy, whole)
     own = Agreement(
@@ -317,10 +321,7 @@ def _seed(
     left = {place: s for place, s in agreement.copies.items() if place not in changes}
     stays = {place: seen for place, seen in old.views.items() if place not in changes}
     comes = {changes[place]: seen for place, seen in old.views.items() if place in changes}
-    moved = tuple(
-        (target[0], agreement.copies[place].copy.key, target[1])
-        for place, target in changes.items()
-    )
+    moved = keys_of(old, agreement, changes)
     record = Record(Kind.SPLIT, (), RULE, channel, note=old.id)
     begun, kept = _follow(old.intents, changes)
     old = replace(old, agreement=replace(agreement, copies=left), views=stays, intents=kept)

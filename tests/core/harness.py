@@ -342,7 +342,8 @@ class World:
         id = plan.id
         self.orders.pop(id, None)
         for name, key, slot in plan.moved:
-            self.rows[(name, key)].id, self.rows[(name, key)].slot = id, slot
+            if (row := self.rows.get((name, key))) is not None:
+                row.id, row.slot = id, slot
         copies = plan.agreement.copies if plan.agreement is not None else {}
         kept = {(place[0], settled.copy.key) for place, settled in copies.items()}
         for ref, row in list(self.rows.items()):

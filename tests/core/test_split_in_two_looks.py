@@ -64,6 +64,26 @@ def test_rows_keep_their_records_and_what_is_written_in_them(between: bool) -> N
 
 
 @pytest.mark.parametrize("between", [True, False])
+def test_a_row_that_somebody_moves_to_another_key_meanwhile_is_kept(between: bool) -> None:
+    """Trace 38. Invariant 2: it is another item in the place of the one that is settled there. At
+    the same time as before, so that nothing is written to it."""
+    made = of_rows()
+    slots = {slot: s.copy.key for (n, slot), s in made.agreements[made.only].copies.items() if slot}
+    remote = made.remotes["rows"]
+    cut(made)
+    copy = remote.copies.pop(slots[RIDS[4]])
+    remote.put("moved", copy.reads, uid=copy.uid, marker=copy.marker)
+    if between:
+        made.cycle()
+    made.add("cal", replace(REST, when=at(24, 10)), "rest")
+    made.run(5)
+    kept = {key for slot, key in slots.items() if slot != RIDS[4]} | {"moved"}
+    assert set(remote.copies) == kept
+    assert remote.copies["moved"].reads.customer == WANG
+    assert not [w for w in made.written if w.operation is not Operation.UPDATE]
+
+
+@pytest.mark.parametrize("between", [True, False])
 def test_a_series_keeps_its_customer_and_its_outcomes(between: bool) -> None:
     """Trace 38. Invariant 2."""
     made = of_series()

@@ -77,4 +77,10 @@ HANDED_ON = (
         "    return raw, raw\n",
         "a guest of one row takes the names of the others",
     ),
+    Fault(
+        "syncd/core/continuing.py",
+        "        if seen is not None and isinstance(seen.observation, Present):\n            found[",
+        "        if False:\n            found[",
+        "a row that was moved to another key as its series is split is taken away",
+    ),
 )

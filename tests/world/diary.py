@@ -200,10 +200,12 @@ class Diary(Oracle):
 
     def may_be_invited(self, channel: str, token: Token) -> bool:
         """Whether an invitation that came there may be to what is somebody else's by now: it stays
-        then. Unless it was seen before that was handed over, nobody can tell."""
+        then. Unless it had joined before that was handed over, nobody can tell; where a copy of
+        ours is, it waits a cycle."""
         owners = [e for e in self.edits if e.token == token and field_of(e.path) == "owner"]
         return any(
-            (name, own) == (channel, token) and not self._was_seen(channel, range(look, edit.look))
+            (name, own) == (channel, token)
+            and not self._was_seen(channel, range(look + 1, edit.look))
             for name, own, look in self.arrivals
             for edit in owners
         )
