@@ -165,6 +165,7 @@ class TestCalDav(Suite):
 
         asks = server.password == SECRET
         yield World(
+            many=120,
             manifest=plugin.manifest,
             connect=connect,
             person=PersonOfServer(server, calendar),

@@ -341,9 +341,9 @@ class World:
     def _store(self, plan: Plan) -> list[tuple[str, Intent]]:
         id = plan.id
         self.orders.pop(id, None)
-        for name, key, slot in plan.moved:
-            if (row := self.rows.get((name, key))) is not None:
-                row.id, row.slot = id, slot
+        known = [each for each in plan.moved if each[:2] in self.rows]
+        for name, key, slot in known:
+            self.rows[name, key].id, self.rows[name, key].slot = id, slot
         copies = plan.agreement.copies if plan.agreement is not None else {}
         kept = {(place[0], settled.copy.key) for place, settled in copies.items()}
         for ref, row in list(self.rows.items()):

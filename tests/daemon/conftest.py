@@ -21,11 +21,12 @@ PATIENCE = 90.0
 
 def wait_for(condition: Callable[[], object]) -> bool:
     """Whether ``condition`` comes true."""
-    end = time.monotonic() + PATIENCE
+    end, pause = time.monotonic() + PATIENCE, 0.1
     while time.monotonic() < end:
         if condition():
             return True
-        time.sleep(0.1)
+        time.sleep(pause)
+        pause = min(0.4, 1.2 * pause)  # who asks a server all the time takes it from the daemon
     return False
 
 

@@ -35,8 +35,8 @@ def test_in_the_middle_of_a_first_synchronisation(office: Office) -> None:
             if words:
                 assert running.said(words)
             else:
-                before = len(office.desks[0].items())
-                assert wait_for(lambda before=before: len(office.desks[0].items()) > before + 20)
+                before = len(office.desks[0].files())
+                assert wait_for(lambda before=before: len(office.desks[0].files()) > before + 20)
             code, took = running.end()
         assert code == 0
         assert took < 10, (words, took)
@@ -45,7 +45,7 @@ def test_in_the_middle_of_a_first_synchronisation(office: Office) -> None:
     keys = set(office.desks[0].items())
     assert len(keys) >= 20
     with daemon(office) as running:
-        assert wait_for(lambda: len(office.desks[0].items()) > len(keys) + 50)
+        assert wait_for(lambda: len(office.desks[0].files()) > len(keys) + 50)
         running.end()
     titles = office.desks[0].titles()
     assert len(set(titles)) == len(titles), "nothing twice"
@@ -75,7 +75,7 @@ def test_while_a_server_hangs(tmp_path: Path, radicale_server: Server, method: s
     office.desks[0].door = ""
     office.configure()
     assert office.sync()["state"] == "converged"
-    assert len(office.desks[0].items()) == 3
+    assert len(office.desks[0].files()) == 3
 
 
 def test_while_its_state_is_locked(tmp_path: Path, radicale_server: Server) -> None:

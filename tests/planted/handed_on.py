@@ -79,8 +79,8 @@ HANDED_ON = (
     ),
     Fault(
         "syncd/core/continuing.py",
-        "        if seen is not None and isinstance(seen.observation, Present):\n            found[",
-        "        if False:\n            found[",
+        "            found[channel, seen.observation.copy.key] = slot\n",
+        "            pass\n",
         "a row that was moved to another key as its series is split is taken away",
     ),
 )

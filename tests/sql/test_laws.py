@@ -116,7 +116,7 @@ def test_what_was_written_reads_as_its_projection(make: Make, storage: str, zone
     connector = table.connect(fields=fields)
     numbers = iter(range(1_000_000))
 
-    @settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck))
     @given(first=appointments(series=False), second=appointments(series=False))
     def law(first: Appointment, second: Appointment) -> None:
         try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
+import time
 from datetime import timedelta
 
 import pytest
@@ -57,6 +58,7 @@ def test_a_watch_is_renewed_before_its_time_is_over(opened: Opening, renews: boo
         assert wait_for(lambda: office.herald.standing())
         while office.herald.requests.count("renew") < 3:
             assert office.herald.standing()
+            time.sleep(0.05)
         assert arrives(office, office.herald.of(alice.url), "nach der Verlängerung 续期之后")
         state = running.scrape().values["syncd_watches"]
         assert running.end()[0] == 0

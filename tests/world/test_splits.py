@@ -98,8 +98,7 @@ def test_a_vendor_is_told_of_the_cut_first(
     in_steps([CUT, *[Cycle()] * looks, GO_ON], tmp_path, hosted(crm, vendor), hosts)
 
 
-@pytest.mark.parametrize("at", range(1, 25))
-@pytest.mark.parametrize("first", [True, False], ids=["the new one", "the cut"])
+@pytest.mark.parametrize(("at", "first"), [(at, at // 2 % 2 == 0) for at in range(1, 25)])
 def test_the_daemon_dies_over_it(first: bool, at: int, tmp_path: Path) -> None:
     """Invariants 2, 3 and 10: while what goes on is copied, or takes over. Something else is in
     hand, too: what is alone there is taken for the cause, and left alone for a day."""

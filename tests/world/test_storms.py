@@ -25,7 +25,7 @@ from tests.world.plays_restored import RESTORED
 from tests.world.plays_series import SERIES
 from tests.world.steps import Act, Cycle, Kill, Leave, Pass, Step, Weather
 
-STORMS = int(os.environ.get("SYNCD_STORMS", "10"))
+STORMS = int(os.environ.get("SYNCD_STORMS", "6"))
 WENT_WRONG = {**PLAYS, **RESTORED, **INVITED, **SERIES, **MOVED, **DUPLICATED, **ENDED}
 
 
