@@ -49,7 +49,7 @@ class Process:
 
     def poll(self) -> int | None:
         """The exit code, if it has ended."""
-        if self.returncode is None and select.select([self._line], [], [], 0)[0]:
+        if self.returncode is None and self._has_ended(0):
             self._end()
         return self.returncode
 
@@ -60,11 +60,16 @@ class Process:
             subprocess.TimeoutExpired: after ``timeout`` seconds.
         """
         if self.returncode is None:
-            if not select.select([self._line], [], [], timeout)[0]:
+            if not self._has_ended(timeout):
                 raise subprocess.TimeoutExpired("syncd", timeout or 0)
             self._end()
         assert self.returncode is not None
         return self.returncode
+
+    def _has_ended(self, timeout: float | None) -> bool:
+        waiting = select.poll()  # select() knows no file beyond the thousandth
+        waiting.register(self._line, select.POLLIN)
+        return bool(waiting.poll(None if timeout is None else 1000 * timeout))
 
     def _end(self) -> None:
         with self._lock:  # two threads may wait for it

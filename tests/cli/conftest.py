@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import sys
 from collections.abc import Callable
@@ -44,6 +45,8 @@ def call(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) ->
     def run(*words: str) -> Called:
         capsys.readouterr()
         monkeypatch.setattr(sys, "argv", ["syncd", *words])
+        # What tests leave is garbage, and holds files: here it must not be kept for good.
+        monkeypatch.setattr(gc, "freeze", lambda: None)
         code: object = 0
         try:
             main()

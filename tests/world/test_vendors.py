@@ -21,7 +21,7 @@ from tests.world.play import play
 from tests.world.plays import VENDORS as PLAYS
 from tests.world.steps import Step
 
-STORMS = int(os.environ.get("SYNCD_STORMS", "4"))
+STORMS = int(os.environ.get("SYNCD_STORMS", "2"))
 
 
 @pytest.fixture(scope="module")
