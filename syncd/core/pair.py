@@ -93,7 +93,7 @@ class _Pairing:
         copy, channel = each.copy, each.channel
         several = of_several(each, self.known)
         if several:
-            self.found.doubt(_ref(each), several, "its UID is that of several appointments")
+            self.found.doubt(_ref(each), several, "its UID is that of single appointments")
             return True
         found = self._named(each)
         if found is not None:

@@ -124,14 +124,21 @@ def still_doubtful(
 
 
 def of_several(each: Unpaired, known: Known) -> tuple[AppointmentId, ...]:
-    """The single appointments that all have the UID of a series which nothing else names: after an
-    old state what stands for one of its occurrences may have become one."""
+    """The single appointments that have the UID of a series which nothing else names: after an old
+    state what stands for one of its occurrences may have become one, and still says so."""
     copy, ids = each.copy, known.by_uid.get(each.copy.uid or "", frozenset())
-    if copy.marker is not None or copy.reads.recurrence is None or len(ids) < 2:
+    if copy.marker is not None or copy.reads.recurrence is None:
         return ()
-    agreed = [known.agreements.get(id) for id in ids]
-    single = all(a is not None and a.appointment.recurrence is None for a in agreed)
-    return tuple(sorted(ids)) if single and (each.channel, copy.key) not in known.by_key else ()
+    agreed = [found for id in ids if (found := known.agreements.get(id)) is not None]
+    single = all(found.appointment.recurrence is None for found in agreed)
+    several = len(agreed) > 1 or any(map(_was_occurrence, agreed))
+    named = (each.channel, copy.key) in known.by_key
+    return tuple(sorted(ids)) if single and several and not named else ()
+
+
+def _was_occurrence(agreement: Agreement) -> bool:
+    marks = (settled.copy.marker for settled in agreement.copies.values())
+    return any(mark is not None and mark.slot != WHOLE for mark in marks)
 
 
 def is_doubled(each: Unpaired, id: AppointmentId, place: Place, known: Known) -> bool:

@@ -13,7 +13,7 @@ from syncd.core.marks import Unpaired
 from syncd.core.model import Appointment, Recurrence
 from syncd.core.pair import pair
 from syncd.core.paired import Known, Pairing
-from syncd.core.state import Agreement, Copy, Marker, Present, Seen
+from syncd.core.state import Agreement, Copy, Marker, Present, Seen, Settled
 from tests.core.values import NOW, USUAL, VISIT, at, channels
 
 DAY = timedelta(days=1)
@@ -120,15 +120,29 @@ def test_rows_find_their_series_that_is_known_by_another_id() -> None:
     assert found.joined == {("crm", f"row{slot}"): ("new", slot) for slot in SLOTS}
 
 
-def test_a_series_is_not_one_of_several_visits_that_have_its_uid() -> None:
-    """Invariant 2: its calendar was out of the configuration when an old state was put in place,
-    and what stands for its occurrences has become visits. It would get the time of one of them."""
-    visits = {id: Agreement(replace(VISIT, when=at(day, 10))) for id, day in (("a", 10), ("b", 17))}
+ROW = Settled(_rows("series@x")[1].copy, None)
+"""What stood for the second occurrence of a series."""
+
+
+@pytest.mark.parametrize(
+    ("known", "waits"),
+    [
+        ({"a": Agreement(VISIT), "b": Agreement(replace(VISIT, when=at(17, 10)))}, True),
+        ({"b": Agreement(ROW.copy.reads, copies={("crm", ""): ROW})}, True),
+        ({"a": Agreement(VISIT)}, False),
+        ({"a": Agreement(SERIES)}, False),
+    ],
+    ids=["several", "an occurrence", "a visit", "itself"],
+)
+def test_a_series_is_none_of_the_visits_that_its_occurrences_became(
+    known: dict[str, Agreement], waits: bool
+) -> None:
+    """Invariant 2: its calendar was out of the configuration when an old state was put in place.
+    It would get the time of one of them."""
     series = shown("cal", "series", SERIES, uid="series@x")
-    for names, known in ((frozenset("ab"), visits), (frozenset("a"), {"a": Agreement(SERIES)})):
-        found = _paired(series, known=Known(known, {"series@x": names}))
-        assert [doubt.candidates for doubt in found.doubts] == [("a", "b")] * (len(names) > 1)
-        assert len(found.joined) == (len(names) == 1)
+    found = _paired(series, known=Known(known, {"series@x": frozenset(known)}))
+    assert [doubt.candidates for doubt in found.doubts] == [tuple(sorted(known))] * waits
+    assert bool(found.joined) != waits
 
 
 def test_rows_wait_for_a_channel_that_may_show_their_series() -> None:

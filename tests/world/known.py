@@ -55,6 +55,7 @@ KNOWN: dict[int, str] = {
 }
 
 LEAVING: dict[int, str] = {
+    44043: "as 41978",
     41978: "as 32026, and a calendar without series has taken those visits, too: whether the series"
     " is one of them waits for a person, whom the play has say no",
     32026: "an old state knows nothing of a series, and its calendar leaves before anybody looks:"
