@@ -197,7 +197,7 @@ def _renamed_rivals(
     """Of several with one marker in one place, those that are not called as what is settled there:
     if one of them is the original under another key, and another a duplicate, it is not these.
     Where nothing is settled, as on a calendar's return, those that are not called as the invitation
-    that is there."""
+    that is there, or else as what is agreed."""
     places: dict[tuple[AppointmentId, tuple[ChannelName, Slot]], list[Unpaired]] = {}
     for each in items:
         if each.copy.marker is not None:
@@ -216,7 +216,8 @@ def _renamed_rivals(
         if len(rivals) + (invitation is not None) < 2:
             continue
         original = settled.copy if settled is not None else invitation
-        if original is not None:
-            title = original.reads.title
-            found += [each for each in rivals if each.copy.reads.title != title]
+        agreed = agreement.appointment if agreement is not None else None
+        shown = original.reads if original is not None else agreed
+        if shown is not None:
+            found += [each for each in rivals if each.copy.reads.title != shown.title]
     return found

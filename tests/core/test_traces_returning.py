@@ -46,6 +46,27 @@ def test_trace_29_what_was_deleted_meanwhile_is_no_deletion() -> None:
     assert made.agreed().status is Status.CONFIRMED
 
 
+def test_trace_29_of_two_with_our_mark_the_one_that_is_called_as_agreed_is_ours() -> None:
+    """Invariant 2: a duplicate had taken the place of its original, which somebody puts back while
+    the calendar is out of the configuration: that is another one, and keeps its title."""
+    made = settled_world("crm", "cal", "cal2")
+    remote = made.remotes["cal2"]
+    (key, ours), id = remote.copies.popitem(), made.only
+    double = replace(ours.reads, title="Kopie")
+    remote.put("dup", double, uid="dup@cal2", marker=ours.marker)
+    made.run()
+    assert made.reads("crm").title == "Kopie"
+    made.configure(Policy(channels("crm", "cal"), USUAL))
+    made.cycle()
+    remote.put(key, ours.reads, uid=ours.uid, marker=ours.marker)
+    made.configure(Policy(channels("crm", "cal", "cal2"), USUAL))
+    made.run(4)
+    for name in made.remotes:
+        assert {each.title for each in made.all_reads(name)} == {"Kopie", VISIT.title}, name
+    assert made.rows["cal2", "dup"].id == id
+    assert not made.history(Kind.PUT_BACK)
+
+
 @pytest.mark.parametrize("died", [False, True], ids=["at once", "after a death"])
 @pytest.mark.parametrize("marked", [True, False], ids=["ours", "hers"])
 def test_trace_29_a_visit_handed_over_meanwhile_leaves_the_calendar_that_returns(

@@ -55,6 +55,8 @@ KNOWN: dict[int, str] = {
 }
 
 LEAVING: dict[int, str] = {
+    44150: "the product is right: a series is split just before its calendar leaves, in a look in"
+    " which another calendar took no writes; the verdict takes it for one that nobody saw",
     44043: "as 41978",
     41978: "as 32026, and a calendar without series has taken those visits, too: whether the series"
     " is one of them waits for a person, whom the play has say no",
