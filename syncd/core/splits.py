@@ -22,6 +22,7 @@ from typing import TypeAlias
 from syncd.core.belong import Moment
 from syncd.core.birth import born
 from syncd.core.channel import Policy
+from syncd.core.claims import claims_of
 from syncd.core.continuing import (
     Cut,
     changing_hands,
@@ -33,6 +34,7 @@ from syncd.core.continuing import (
 )
 from syncd.core.fidelity import project
 from syncd.core.model import FIELDS
+from syncd.core.paths import DELETED, Path, patch
 from syncd.core.recurrence import BadRecurrence, is_occurrence
 from syncd.core.situation import situate
 from syncd.core.split import Split, carry_over, find_split
@@ -50,6 +52,7 @@ from syncd.core.state import (
     Plan,
     Present,
     Record,
+    Setter,
     Settled,
     Slot,
 )
@@ -194,7 +197,7 @@ def _divide(
     known, (before, split) = seeded[old_id], parted
     if old.agreement is None:
         known = _born_uncut(old, channel, before, policy, moment)
-    cut, rest = _seed(known.case, new, channel, copy, split, policy)
+    cut, rest = _seed(known.case, new, channel, copy, split, policy, moment)
     seeded[old_id], seeded[new_id] = replace(cut, records=known.records), rest
     return True
 
@@ -301,7 +304,13 @@ def _held_back(case: Case, cuts: Sequence[Cut]) -> Seeded:
 
 
 def _seed(
-    old: Case, new: Case, channel: ChannelName, copy: Copy, split: Split, policy: Policy
+    old: Case,
+    new: Case,
+    channel: ChannelName,
+    copy: Copy,
+    split: Split,
+    policy: Policy,
+    moment: Moment,
 ) -> tuple[Seeded, Seeded]:
     agreement = old.agreement
     assert agreement is not None
@@ -311,9 +320,10 @@ def _seed(
     changes = changing_hands(old, agreement, split)
     copies = {changes[place]: s for place, s in agreement.copies.items() if place in changes}
     copies[(channel, WHOLE)] = Settled(copy, whole)
+    dropped = _dropped_meanwhile(old, copy, split, policy, moment)
     own = Agreement(
-        whole,
-        dict(agreement.setters),
+        patch(whole, dict.fromkeys(dropped, True)),
+        {**agreement.setters, **dropped},
         copies,
         uids=frozenset({copy.uid} if copy.uid else set()),
         born=channel,
@@ -328,6 +338,29 @@ def _seed(
     new = replace(new, agreement=own, views={**new.views, **comes}, intents=new.intents + begun)
     followed = tuple((each.id, each.write.slot) for each in begun)
     return Seeded(old), Seeded(new, moved, (record,), followed=followed)
+
+
+def _dropped_meanwhile(
+    old: Case, newcomer: Copy, split: Split, policy: Policy, moment: Moment
+) -> dict[Path, Setter]:
+    """What goes on is without the later occurrences that somebody who may do so dropped elsewhere
+    just then, but for those of which it says something itself."""
+    agreement = old.agreement
+    assert agreement is not None
+    told = {slot for slot, _ in newcomer.reads.overrides}
+    found: dict[Path, Setter] = {}
+    wholes = [here for here in situate(old, policy).heres.values() if here.place[1] == WHOLE]
+    for claim in (c for here in wholes for c in claims_of(here, agreement, policy, moment)):
+        if claim.path[0] != "overrides" or claim.path[2] != DELETED or not claim.value:
+            continue
+        rule = policy.rules.authority(claim.path, agreement.appointment)
+        by = policy.channels[claim.channel]
+        slot = split.rid_map.get(claim.path[1])
+        may = rule is None or any(map(by.named_by, rule.authority))
+        if may and slot is not None and slot not in told:
+            span = claim.span
+            found["overrides", slot, DELETED] = Setter(by.name, span, span.latest, RULE)
+    return found
 
 
 def _follow(

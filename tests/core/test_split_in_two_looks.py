@@ -83,6 +83,23 @@ def test_a_row_that_somebody_moves_to_another_key_meanwhile_is_kept(between: boo
     assert not [w for w in made.written if w.operation is not Operation.UPDATE]
 
 
+@pytest.mark.parametrize("told", [False, True], ids=["merely dropped", "renamed by who split it"])
+def test_what_is_dropped_as_its_series_is_split_elsewhere_stays_dropped(told: bool) -> None:
+    """Trace 38. Invariant 2: unless what goes on says something of just that occurrence."""
+    made = of_series()
+    kept = tuple(pair for pair in made.reads("crm").overrides if pair[0] != RIDS[4])
+    made.edit("crm", overrides=(*kept, (RIDS[4], Override((), True))))
+    cut(made)
+    renamed, dropped = Override((("title", "改期"),)), Override((), True)
+    own = (("20260409T100000", renamed),) if told else ()
+    made.add("cal", replace(REST, overrides=own), "rest")
+    made.run(4)
+    for name in made.remotes:
+        _, rest = made.all_reads(name)
+        shown = dict(rest.overrides)["20260409T100000"]
+        assert shown == (renamed if told else dropped), name
+
+
 @pytest.mark.parametrize("between", [True, False])
 def test_a_series_keeps_its_customer_and_its_outcomes(between: bool) -> None:
     """Trace 38. Invariant 2."""
