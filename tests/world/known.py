@@ -68,6 +68,7 @@ LEAVING: dict[int, str] = {
     21686: "as 32123",
     31167: "as 153958",
     40304: "as 40246",
+    44605: "as 40246",
     40246: "a visit is moved and deleted while a calendar is away, where it is moved as well: it"
     " lives again by that, and the other time is only in its history",
     31368: "as 32026",
