@@ -62,17 +62,13 @@ LEAVING: dict[int, str] = {
     " is one of them waits for a person, whom the play has say no",
     32026: "an old state knows nothing of a series, and its calendar leaves before anybody looks:"
     " its rows in a CRM without marks are single visits then, and go to the calendar as it returns",
-    20508: "as 32123",
     21402: "a calendar leaves in which a new time was set that nobody saw, it is deleted, and"
     " somebody renames it in another one that is away: it lives again at its former time",
-    21686: "as 32123",
     31167: "as 153958",
     40304: "as 40246",
     44605: "as 40246",
     40246: "a visit is moved and deleted while a calendar is away, where it is moved as well: it"
     " lives again by that, and the other time is only in its history",
     31368: "as 32026",
-    32123: "a copy is duplicated and its vendor's invitation takes its place while the calendar is"
-    " away: the duplicate bears our mark, and passes for the copy; its title is on record",
 }
 """The same of plays in which calendars leave and return."""
