@@ -31,7 +31,7 @@ from syncd.core.marks import (
 )
 from syncd.core.match import Candidate, Doubtful, SlotLink, match, ref_text
 from syncd.core.model import Appointment
-from syncd.core.paired import Known, Pairing, is_doubled, of_several, standing_for, still_doubtful
+from syncd.core.paired import Known, Pairing, is_doubled, of_singles, standing_for, still_doubtful
 from syncd.core.state import WHOLE, AppointmentId, ChannelName, Copy, Key, Place, Slot
 
 _Ref: TypeAlias = tuple[ChannelName, Key]
@@ -91,9 +91,9 @@ class _Pairing:
     def _by_identity(self, each: Unpaired) -> bool:
         """Marker, key, UID, tombstone: names that lead to what is known."""
         copy, channel = each.copy, each.channel
-        several = of_several(each, self.known)
-        if several:
-            self.found.doubt(_ref(each), several, "its UID is that of single appointments")
+        singles = of_singles(each, self.known)
+        if singles:
+            self.found.doubt(_ref(each), singles, "its UID is that of single appointments")
             return True
         found = self._named(each)
         if found is not None:

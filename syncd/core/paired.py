@@ -123,7 +123,7 @@ def still_doubtful(
             yield doubtful
 
 
-def of_several(each: Unpaired, known: Known) -> tuple[AppointmentId, ...]:
+def of_singles(each: Unpaired, known: Known) -> tuple[AppointmentId, ...]:
     """The single appointments that have the UID of a series which nothing else names: after an old
     state what stands for one of its occurrences may have become one, and still says so."""
     copy, ids = each.copy, known.by_uid.get(each.copy.uid or "", frozenset())

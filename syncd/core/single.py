@@ -33,11 +33,8 @@ def _take_in(slot: Slot, override: Override, draft: Draft) -> None:
         draft.records.append(Record(Kind.PUT_BACK, dropped, by.rule, claims=((by.channel, True),)))
     for name, value in override.values:
         own, path = ("overrides", slot, name), (name,)
-        setter, other, left = (
-            draft.setters.get(own),
-            draft.setters.get(path),
-            get(draft.appointment, path),
-        )
+        setter, other = draft.setters.get(own), draft.setters.get(path)
+        left = get(draft.appointment, path)
         draft.appointment = patch(draft.appointment, {path: value})
         if setter is None:
             continue

@@ -332,7 +332,7 @@ def test_a_duplicate_is_no_doubt_where_its_original_stands(beside: bool) -> None
 
 
 @pytest.mark.parametrize("fault", [Fault.SILENT, Fault.MUTE, Fault.TIMEOUT, Fault.LOST])
-@pytest.mark.parametrize("version", ["v9", "v1"], ids=["of its own", "as the original had"])
+@pytest.mark.parametrize("version", ["v9", "v1", "v3"], ids=["of its own", "as before", "as after"])
 def test_what_was_written_to_an_item_that_is_gone_is_written_to_the_one_in_its_place(
     version: str, fault: Fault
 ) -> None:
