@@ -51,6 +51,8 @@ KNOWN: dict[int, str] = {
     222144: "a copy is written under another key after all others were deleted: that reads as an"
     " edit, by which it lives again",
     225575: "as 215446",
+    227439: "cancelled and answered in one calendar, both carried out, the copy is gone by that; an"
+    " old state knows of neither, and a title set in the CRM stands against the cancellation",
     215446: "as 108705, of a series whose rows in the CRM were cancelled, some of them by then",
 }
 
