@@ -358,3 +358,19 @@ def test_what_was_written_to_an_item_that_is_gone_is_written_to_the_one_in_its_p
     assert {name: made.reads(name) for name in made.remotes} == dict.fromkeys(
         made.remotes, replace(VISIT, title="Kopie", location="上海")
     )
+
+
+def test_a_system_that_puts_what_we_made_under_another_key_has_edited_nothing() -> None:
+    """Invariant 2. It rounds as well; the version that it answered with is that of the item."""
+    made = world("crm", "cal", "cal2")
+    made.cycle()
+    remote = made.remotes["cal2"]
+    remote.rewrite = lambda content: replace(content, description="(rewritten)")
+    made.add("crm", VISIT)
+    made.fault("cal2", Fault.SILENT)
+    made.cycle()
+    _, copy = remote.copies.popitem()
+    remote.copies["elsewhere"] = replace(copy, key="elsewhere")
+    made.run()
+    assert [made.reads(name).description for name in ("crm", "cal")] == [VISIT.description] * 2
+    assert list(remote.copies) == ["elsewhere"]
