@@ -11,7 +11,7 @@ from syncd.core.packed import Packed
 from syncd.core.state import AppointmentId, Kind, Plan, Record, Write
 
 CHUNK = 200
-"""So many appointments are settled, stored and written at a time."""
+"""So many plans are stored and carried out at a time."""
 
 
 @dataclass(slots=True)

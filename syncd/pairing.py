@@ -104,12 +104,13 @@ def pair_stored(
     items = [item for item in items if _bare(item) in policy.channels]
     if not items:
         return Paired()
-    unpaired = _apart(store, bridge, others, _all_unpaired(store, items))
     contacts = {*contacts, *(_bare(item) for item in doubted)} & policy.channels.keys()
+    unpaired = _apart(store, bridge, others, _all_unpaired(store, items))
+    del items  # of a first look they are megabytes
     known = _known(store, bridge, unpaired, moment, contacts)
     found = pair(unpaired, known, policy, moment, new_id)
     dying, reborn = _met(store, bridge, found, policy, moment)
-    _store(store, bridge, found, items, moment, reborn)
+    _store(store, bridge, found, unpaired, moment, reborn)
     births = (*found.births, *(id for id, _ in reborn.values()))
     late = frozenset((f"{bridge}/{channel}", key) for channel, key in found.late)
     giving_way, awaited = _giving_way(found, known), frozenset(found.awaited)
@@ -323,7 +324,7 @@ def _store(
     store: Store,
     bridge: str,
     found: Pairing,
-    items: list[Observed],
+    unpaired: Collection[Unpaired],
     moment: Moment,
     reborn: Mapping[tuple[str, str], tuple[AppointmentId, str]],
 ) -> None:
@@ -338,14 +339,14 @@ def _store(
     parked = {(f"{bridge}/{c}", key) for c, key in (*found.parked, *found.late)}
     doubts = {(old.channel, old.key) for old in store.doubts(bridge)} - waiting - parked
     if doubts:
-        for channel, key in sorted(doubts & {(item.channel, item.key) for item in items}):
+        here = {(f"{bridge}/{each.channel}", each.copy.key) for each in unpaired}
+        for channel, key in sorted(doubts & here):
             store.settle_doubt(channel, key)
     left = {(f"{bridge}/{channel}", key) for channel, key in found.left}
-    for item in items:
-        ref = (item.channel, item.key)
-        if ref in left and item.copy is not None:
-            start = starts_utc(item.copy.reads, moment.default_zone)
-            if start >= moment.end:
-                store.park(item.channel, item.key, moment.now + (start - moment.end))
-                left.discard(ref)
+    for each in unpaired if left else ():
+        ref = (f"{bridge}/{each.channel}", each.copy.key)
+        start = starts_utc(each.copy.reads, moment.default_zone)
+        if ref in left and start >= moment.end:
+            store.park(*ref, moment.now + (start - moment.end))
+            left.discard(ref)
     store.set_clean([*left, *waiting])

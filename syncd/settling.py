@@ -50,6 +50,8 @@ from syncd.write import ASIDE_FOR
 MINUTE = timedelta(minutes=1)
 DAY = timedelta(hours=24)
 HOUR = timedelta(hours=1)
+CASES = 100
+"""So many appointments are read and settled at a time: with their copies they are megabytes."""
 FIGHT_LIMIT = 3
 """So often in a day we write over what somebody set, then the value is set aside (invariant 7)."""
 
@@ -95,7 +97,7 @@ def draw_up(
                 plan = _outline(plan)
             draw.plans.append(plan)
 
-    for part in in_hand.parts(ids, CHUNK, str):
+    for part in in_hand.parts(ids, CASES, str):
         progress()
         with in_hand.work(part):
             draw_part(part)

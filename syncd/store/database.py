@@ -29,6 +29,7 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     Engine,
+    NullPool,
     Table,
     bindparam,
     create_engine,
@@ -61,7 +62,7 @@ _AS_DAEMON = "only the user of the daemon and root may use it, and write to its 
 
 _NO_RIGHT = frozenset({sqlite3.SQLITE_PERM, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN})
 
-CHUNK = 500
+CHUNK = 200
 """So many rows are written, or looked for, by one statement."""
 
 _Item = TypeVar("_Item")
@@ -122,9 +123,10 @@ def open_database(url: str, *, create: bool = True) -> Database:
     parsed = parse_url(url)
     if parsed.get_backend_name() == "sqlite":
         _prepare_file(parsed.database or "", create=create)
-    # The one used last, so that the others may age; a server may have closed it, a file does not.
-    ping = parsed.get_backend_name() != "sqlite"
-    engine = make_engine(parsed, pool_use_lifo=True, pool_pre_ping=ping)
+        engine = make_engine(parsed, poolclass=NullPool)  # see `Transactions`
+    else:
+        # The one used last, so that the others may age; a server may have closed it meanwhile.
+        engine = make_engine(parsed, pool_use_lifo=True, pool_pre_ping=True)
     database = Database(engine)
     try:
         _migrate(database, create=create)

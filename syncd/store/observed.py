@@ -274,7 +274,7 @@ class Observations:
 
     def _sorted(self, query: Any, those: Mapping[str, Any] | None = None) -> list[Observed]:
         with self._database.read() as connection:
-            rows = connection.execute(query, those).yield_per(500)
+            rows = connection.execute(query, those).yield_per(CHUNK)
             # Sorted here: databases do not agree on how to sort text.
             return sorted(map(item_of, rows), key=_order)
 

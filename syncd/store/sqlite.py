@@ -2,13 +2,14 @@
 
 A cycle has some dozens of transactions for each channel, most of which read one row. To open a
 connection for each of them, if only out of a pool, took a sixth of a cycle (measured): here one
-that was used rests until the next needs it.
+that was used rests until its thread needs it again.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from threading import Lock, get_ident
 from typing import Any
 
 from sqlalchemy import Connection, Engine, event
@@ -20,16 +21,21 @@ _PAGES = 500
 """KiB of SQLite's pages that a connection keeps, a quarter of its default: the operating system has
 the file in memory anyway, and a first synchronisation takes no longer (measured)."""
 
+RESTING = 20
+"""So many connections rest at most: as many as threads write to one system, and a few."""
+
 
 class Transactions:
     """Transactions on one file. Safe to use from several threads: each has a connection of its
-    own. The one used last is taken first: in turn, each of several would come to hold all pages
-    and statements."""
+    own, again and again. In turn each of them would come to hold all pages and statements, two
+    megabytes; but nearly all is asked by the one thread that settles. The ``engine`` has no pool.
+    """
 
     def __init__(self, engine: Engine) -> None:
         _configure(engine)
         self._engine = engine
-        self._resting: list[Connection] = []
+        self._lock = Lock()
+        self._resting: list[tuple[int, Connection]] = []
         self._is_closed = False
 
     @contextmanager
@@ -56,29 +62,41 @@ class Transactions:
     def close(self) -> None:
         """Let go of all connections; of one that is in use when it is over."""
         self._is_closed = True
-        while self._resting:
-            connection = self._resting.pop()
-            connection.detach()  # else it would go back to its pool, open, and maybe to no engine
-            connection.close()
+        self._let_go(0)
 
     @contextmanager
     def _connection(self) -> Iterator[Connection]:
-        """One that rests, or a new one. After an error it is not used again."""
-        try:
-            connection = self._resting.pop()
-        except IndexError:
-            connection = self._engine.connect()
+        """The one that this thread used last, or a new one. After an error it is not used again."""
+        connection = self._own() or self._engine.connect()
         is_well = False
         try:
             yield connection
             is_well = True
         finally:
             if is_well:
-                self._resting.append(connection)
+                with self._lock:
+                    self._resting.append((get_ident(), connection))
             else:
                 connection.close()
-            if self._is_closed:  # asked last: somebody may close all this very moment
-                self.close()
+            # Asked last: somebody may close all this very moment.
+            self._let_go(0 if self._is_closed else RESTING)
+
+    def _own(self) -> Connection | None:
+        me = get_ident()
+        with self._lock:
+            for place in range(len(self._resting) - 1, -1, -1):
+                if self._resting[place][0] == me:
+                    return self._resting.pop(place)[1]
+        return None
+
+    def _let_go(self, most: int) -> None:
+        """Close those that rest beyond ``most``, and have rested longest."""
+        while len(self._resting) > most:
+            with self._lock:
+                surplus = self._resting[: max(0, len(self._resting) - most)]
+                del self._resting[: len(surplus)]
+            for _, connection in surplus:
+                connection.close()
 
 
 def _configure(engine: Engine) -> None:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Barrier, get_ident
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, text
 
 from syncd.store.database import Database, open_database, upsert
 from syncd.store.schema import meta
+from syncd.store.sqlite import RESTING
 
 
 @pytest.fixture
@@ -76,3 +79,31 @@ def test_what_is_in_use_at_the_end_is_closed_when_it_is_over(
         database.close()
         assert _is_open(path)
     assert not _is_open(path)
+
+
+def _mark(database: Database, begun: Barrier) -> None:
+    """Leaves a table that only this connection has, while the others leave theirs."""
+    with database.write() as connection:
+        connection.execute(text(f"CREATE TEMP TABLE of_{get_ident()} (x)"))
+    with database.read():
+        begun.wait(10)
+
+
+def _is_marked(database: Database, begun: Barrier) -> bool:
+    with database.read() as connection:
+        begun.wait(10)
+        names = connection.scalars(text("SELECT name FROM sqlite_temp_master")).all()
+    assert set(names) <= {f"of_{get_ident()}"}
+    return bool(names)
+
+
+@pytest.mark.parametrize(("number", "looks"), [(2, 3), (RESTING + 5, 1)])
+def test_threads_go_on_with_their_own_but_for_those_that_are_too_many(
+    database: Database, number: int, looks: int
+) -> None:
+    begun = Barrier(number)
+    with ThreadPoolExecutor(number) as pool:
+        list(pool.map(lambda _: _mark(database, begun), range(number)))
+        for _ in range(looks):
+            marked = list(pool.map(lambda _: _is_marked(database, begun), range(number)))
+            assert sum(marked) == min(number, RESTING)
