@@ -10,6 +10,7 @@ the occurrences that the old series no longer has.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -109,24 +110,39 @@ def _is_known_of(agreement: Agreement, gone: frozenset[Slot], channel: Channel) 
 
 def waits_for_cut(each: Unpaired, known: Known, policy: Policy, moment: Moment) -> bool:
     """Whether a series that is about to be born may go on from another one of its channel, which
-    is not cut yet: then its channel is looked at once more before. At first contact nobody waits.
+    is not cut yet: then its channel is looked at once more before. At first contact nobody waits,
+    nor where it goes on as well from one of which the cut is seen.
     """
     reads, channel = each.copy.reads, policy.channels[each.channel]
     if reads.recurrence is None or known.contacts or (each.waited and not each.same_look):
         return False
+    coming: list[timedelta] = []
+    seen: list[timedelta] = []
     for id, copy in known.series.get(each.channel, ()):
         agreement = known.agreements.get(id)
         if agreement is None or agreement.deleting is not None:
             continue
-        try:
-            split = find_coming_split(
-                *(copy.reads, reads, moment.end, moment.default_zone), invited=each.copy.invited
-            )
-        except BadRecurrence:
-            continue
-        if split is not None and _is_known_of(agreement, frozenset(split.rid_map), channel):
-            return True
-    return False
+        settled = agreement.copies.get((each.channel, WHOLE))
+        splits = _splits_for(each, settled, copy, moment)
+        for split, found in zip(splits, (coming, seen), strict=True):
+            if split is not None and _is_known_of(agreement, frozenset(split.rid_map), channel):
+                found.append(split.apart)
+    return bool(coming) and not (seen and min(seen) <= min(coming))
+
+
+def _splits_for(
+    each: Unpaired, settled: Settled | None, shown: Copy, moment: Moment
+) -> tuple[Split | None, Split | None]:
+    """How a new series would go on from one if that was to be cut, and how it does, if that has
+    been cut since it was settled."""
+    reads, end, zone = each.copy.reads, moment.end, moment.default_zone
+    with suppress(BadRecurrence):
+        coming = find_coming_split(shown.reads, reads, end, zone, invited=each.copy.invited)
+        if settled is None:
+            return coming, None
+        cut = settled.copy.reads, shown.reads
+        return coming, find_split(*cut, reads, end, zone, invited=each.copy.invited)
+    return None, None
 
 
 def spans_of(

@@ -133,7 +133,7 @@ class Oracle:
     def ended(self, channel: str, token: Token, key: Key, shown: Appointment) -> None:
         """The whole appointment was deleted or cancelled where it read as ``shown``."""
         unseen = any(
-            (edit.look >= len(self.calm) - 1 and edit.channel != channel)
+            edit.channel not in {channel}.union(*self.listed[edit.look : -1])
             or self._is_forgotten(edit, channel)
             or not self.agree(edit, value_in(shown, "", edit.path), channel)
             for edit in self.edits
@@ -268,8 +268,9 @@ class Oracle:
 
     def is_superseded(self, edit: Edit) -> bool:
         """Whether somebody later changed the same value there, or elsewhere having seen it."""
-        later = [e for e in self.edits[edit.number + 1 :] if e.token == edit.token]
         slot = edit.path[1] if edit.path[0] == "overrides" else ""
+        names = {edit.token, self.stands_for(edit.token, slot)}
+        later = [e for e in self.edits[edit.number + 1 :] if e.token in names]
         if edit.number in self.lost:
             return True
         if slot and any(e.path == ("overrides", slot, DELETED) for e in later):
@@ -333,8 +334,7 @@ class Oracle:
         )
 
     def _is_untold(self, channel: str, key: Key) -> bool:
-        """Whether a copy was there already when a backup came to be used that does not know it,
-        and no undisturbed look was since."""
+        """Whether no undisturbed look was since a backup is used that does not know this copy."""
         looks = range(self.forgotten[1], len(self.calm))
         return (channel, key) in self.strange and not self._was_seen(channel, looks)
 

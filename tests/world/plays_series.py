@@ -35,4 +35,12 @@ SERIES: dict[str, tuple[Company, list[Step]]] = {
             *(Cycle(), Act("answer", "cal1", "t3", 27), Cycle(), Act("answer", "cal2", "t3", 36)),
         ],
     ),
+    "what goes on from a series that is cut could go on from its duplicate, too": (
+        company_of(2, (1, ""), (0, "")),
+        [
+            *(Act("series", "cal1", "t2", 2), Cycle(), Act("duplicate", "cal2", "t2", 5, "t5")),
+            *(Cycle(), Cycle(), Act("invite", "cal1", "t5", 12)),
+            *(Act("split", "cal1", "t2", 22, "t22"), Act("series", "cal1", "t23", 23)),
+        ],
+    ),
 }

@@ -293,3 +293,27 @@ def test_an_invitation_over_our_copy_takes_a_cancellation_along_that_nobody_saw(
         oracle.looked(calm=True, listed=[channel])
     oracle.written_over(over, "t1")
     assert [ending.contested for ending in oracle.endings] == [contested]
+
+
+@pytest.mark.parametrize("told", [False, True])
+def test_an_edit_that_nobody_was_told_of_stands_against_an_end_elsewhere(told: bool) -> None:
+    """The calendar has no owners: that it does not show the edit proves nothing."""
+    oracle = _of_a_visit()
+    before = Appointment(WHEN, title="t1", owner="alice@example.com")
+    oracle.edited("crm", "t1", "", before, replace(before, owner="陈@example.com"))
+    for _ in range(3):
+        oracle.looked(calm=False, listed=["crm"] if told else ["cal1"])
+    oracle.ended("cal1", "t1", "k1", replace(before, owner=""))
+    assert [ending.contested for ending in oracle.endings] == [not told]
+
+
+@pytest.mark.parametrize(("slot", "kept"), [("20260316T090000", False), ("20260302T090000", True)])
+def test_who_goes_on_with_an_occurrence_has_the_last_word_on_it(slot: str, kept: bool) -> None:
+    """Its row is called as the series that was cut until that is seen in the row's channel."""
+    oracle = _of_a_visit()
+    row = Appointment(WHEN, title="t1")
+    oracle.edited("crm", "t1", slot, row, replace(row, location="上海"))
+    cut = Recurrence(rules=("FREQ=WEEKLY;COUNT=1",))
+    oracle.split("cal1", "t1", ("20260309T090000", "t2"), row, replace(row, recurrence=cut))
+    oracle.edited("crm", "t2", slot, replace(row, location="上海"), replace(row, location="北京"))
+    assert oracle.is_superseded(oracle.edits[0]) != kept
