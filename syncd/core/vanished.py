@@ -14,6 +14,7 @@ from syncd.core.claims import deleted_path
 from syncd.core.draft import Draft
 from syncd.core.dropped import agreed_unseen
 from syncd.core.existence import ENDED_RULE, MOVED_RULE, has_come
+from syncd.core.model import Status
 from syncd.core.paths import get
 from syncd.core.recurrence import is_occurrence
 from syncd.core.series import slot_start_utc
@@ -40,8 +41,19 @@ def occurrences_gone(
             draft.records.append(Record(Kind.ABSENT, path, ENDED_RULE, claims=claims))
         elif _has_left(here, heres, draft, agreement, policy):
             draft.records.append(Record(Kind.PUT_BACK, path, MOVED_RULE, claims=claims))
-        else:
+        elif not _went_with_all(here, heres, draft, agreement):
             _drop(here, draft, agreement)
+
+
+def _went_with_all(here: Here, heres: Collection[Here], draft: Draft, agreement: Agreement) -> bool:
+    """Whether none of a series is left in a calendar in the look in which it is deleted or called
+    off elsewhere: it ends there, too, or nowhere. To drop each occurrence would take the CRM's
+    rows of them, and of what lives again by an edit all but what was edited."""
+    if here.channel.is_crm or not all(e.gone for e in heres if e.channel is here.channel):
+        return False
+    was, status = agreement.appointment.status, draft.appointment.status
+    called_off = status is Status.CANCELLED and was is not Status.CANCELLED
+    return called_off or any(other.gone and other.place[1] == WHOLE for other in heres)
 
 
 def _drop(here: Here, draft: Draft, agreement: Agreement) -> None:

@@ -237,3 +237,20 @@ def test_a_guest_has_both_parts_in_a_calendar_of_his_own(looks: int) -> None:
     assert (made.reads("rows", row).when, made.reads("rows", row).customer) == (at(40, 10), WANG)
     assert len(made.all_reads("cal2")) == len(made.all_reads("cal")) == 2
     assert len(made.history(Kind.SPLIT)) == 1
+
+
+def test_what_goes_on_from_a_cut_that_is_seen_waits_for_no_other() -> None:
+    """Invariant 1: under another name it could go on from what meets at the same time, too. If it
+    waited for that to be cut, another new series, later that day, would pass for what goes on."""
+    made = of_rows()
+    made.add("cal", replace(WEEKLY, title="周会", customer=LI, attendees=GUESTS), "beside")
+    made.run(4)
+    cut(made)
+    rest = replace(REST, when=at(24, 10))
+    made.add("cal", rest, "rest")
+    made.add("cal", replace(rest, when=at(24, 15)), "other")
+    made.run(4)
+    (split,) = made.history(Kind.SPLIT)
+    (heir,) = [id for id, records in made.records.items() if split in records]
+    assert made.agreed(heir).when == rest.when
+    assert ("status", Status.COMPLETED) in made.agreed(heir).override(RIDS[4]).values

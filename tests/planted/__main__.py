@@ -22,6 +22,7 @@ ROOT = Path(__file__).resolve().parents[2]
 EXAMPLES = (
     "test_invariants.py",
     "test_unmet.py",
+    "test_vanished.py",
     "test_traces_*.py",
     "test_abandoned.py",
     "test_endings.py",

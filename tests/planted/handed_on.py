@@ -83,4 +83,16 @@ HANDED_ON = (
         "            pass\n",
         "a row that was moved to another key as its series is split is taken away",
     ),
+    Fault(
+        "syncd/core/continuing.py",
+        "    return bool(coming) and not (seen and min(seen) <= min(coming))\n",
+        "    return bool(coming)\n",
+        "another new series passes for what goes on from one that was cut",
+    ),
+    Fault(
+        "syncd/core/vanished.py",
+        "    return called_off or any(other.gone and other.place[1] == WHOLE for other in heres)\n",
+        "    return False\n",
+        "the CRM's rows go with those that went as their series ended elsewhere",
+    ),
 )

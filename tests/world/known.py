@@ -53,6 +53,8 @@ KNOWN: dict[int, str] = {
     225575: "as 215446",
     227439: "cancelled and answered in one calendar, both carried out, the copy is gone by that; an"
     " old state knows of neither, and a title set in the CRM stands against the cancellation",
+    234308: "as 227439, with a note in what was cancelled, and an edit in the CRM by which it lives"
+    " again",
     215446: "as 108705, of a series whose rows in the CRM were cancelled, some of them by then",
 }
 
