@@ -13,8 +13,6 @@ KNOWN: dict[int, str] = {
     " set in the CRM; there it is deleted before that is read, and the guest counts as an edit",
     107028: "two rows of a series are handed over one after the other while the CRM takes no"
     " writes: the owner is one of the whole series, the later row wins; the former is on record",
-    108705: "a row is handed over, its series is written along with it and then called off in a"
-    " calendar at once; a backup from before all that takes what we wrote for an edit as late",
     110310: "as 72830",
     114604: "as 72830",
     113739: "the answer to an update is lost, in a system without versions, and a person sets back"
@@ -41,7 +39,7 @@ KNOWN: dict[int, str] = {
     211198: "as 152665",
     212185: "a proxy doubles a create, the daemon is killed before it looks at what is there, and"
     " that is cancelled before it is started again: nobody can tell that we had made it",
-    213474: "as 108705: a title was set, written and deleted with its copy; an old state takes what"
+    213474: "a title was set, written and deleted with its copy; an old state takes what"
     " we wrote for an edit, which is no older than the deletion",
     213687: "as 202539: an invitation comes over our copy, and is split in the same look",
     213928: "an invitation that names no organizer comes over our copy, and is cancelled;"
@@ -51,11 +49,12 @@ KNOWN: dict[int, str] = {
     222144: "a copy is written under another key after all others were deleted: that reads as an"
     " edit, by which it lives again",
     225575: "as 215446",
+    235988: "as 215446",
     227439: "cancelled and answered in one calendar, both carried out, the copy is gone by that; an"
     " old state knows of neither, and a title set in the CRM stands against the cancellation",
     234308: "as 227439, with a note in what was cancelled, and an edit in the CRM by which it lives"
     " again",
-    215446: "as 108705, of a series whose rows in the CRM were cancelled, some of them by then",
+    215446: "as 213474, of a series whose rows in the CRM were cancelled, some of them by then",
 }
 
 LEAVING: dict[int, str] = {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.world.company import Company
-from tests.world.plays import ALICE, company_of, two
+from tests.world.plays import ALICE, BOB, CHEN, company_of, two
 from tests.world.steps import Act, Cycle, Step
 
 SERIES: dict[str, tuple[Company, list[Step]]] = {
@@ -41,6 +41,14 @@ SERIES: dict[str, tuple[Company, list[Step]]] = {
             *(Act("series", "cal1", "t2", 2), Cycle(), Act("duplicate", "cal2", "t2", 5, "t5")),
             *(Cycle(), Cycle(), Act("invite", "cal1", "t5", 12)),
             *(Act("split", "cal1", "t2", 22, "t22"), Act("series", "cal1", "t23", 23)),
+        ],
+    ),
+    "what is duplicated has no occurrence left": (
+        company_of(2, (0, ""), (4, BOB), (2, CHEN)),
+        [
+            *(Act("series", "cal3", "t3", 3, CHEN), Cycle(), Act("delete", "crm", "t3", 6)),
+            *(Act("split", "cal1", "t3", 12, "t12"), Cycle()),
+            Act("duplicate", "cal1", "t3", 43, "t43"),
         ],
     ),
 }

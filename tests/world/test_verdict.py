@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
+from syncd.core.fidelity import project_when
 from syncd.core.model import Appointment, Attendee, Override, Recurrence, Response, Timed
 from tests.world.clock import START
 from tests.world.company import CRM
@@ -208,3 +210,25 @@ def test_nobody_splits_a_series_in_a_calendar_that_was_not_met_yet() -> None:
     stage.oracle.looked(calm=True, listed=["cal1"])
     stage.run(split, Mirror(stage))
     assert len(stage.systems["cal1"].items) == 2
+
+
+@pytest.mark.parametrize(("minutes", "missed"), [(0, False), (15, True)], ids=["so", "later"])
+def test_a_time_outlives_its_copy_without_its_zone(minutes: int, missed: bool) -> None:
+    """The copy in which it was set went, and is made anew from the CRM's, which has UTC alone."""
+    stage = Stage(company_of(2, (4, "")), 0)
+    cal, crm = stage.systems["cal1"], stage.systems[CRM]
+    _acts(stage, Act("visit", "cal1", "t1", 1))
+    stage.oracle.looked(calm=True, listed=["cal1"])
+    _acts(stage, Act("move", "cal1", "t1", 13))
+    stage.oracle.looked(calm=True, listed=["cal1"])
+    (key,) = keys_of(cal, "t1")
+    held = cal.reads(key)
+    assert isinstance(held.when, Timed)
+    assert held.when.zone != "UTC"
+    _acts(stage, Act("delete", "cal1", "t1"))
+    utc = project_when(held.when, stage.company.desk(CRM).fidelity)
+    assert isinstance(utc, Timed)
+    late = timedelta(minutes=minutes)
+    for each in (crm, cal):
+        each.person_create(replace(held, when=Timed(utc.start + late, utc.end + late, "UTC")))
+    assert bool(_lost(stage)) == missed

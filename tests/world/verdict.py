@@ -15,7 +15,7 @@ from syncd.core.paths import DELETED, Path, field_of, get
 from syncd.core.state import AppointmentId, Key, Marker
 from tests.world.company import CRM, Desk
 from tests.world.diary import Diary
-from tests.world.filed import as_set, is_of_series, value_in
+from tests.world.filed import alike, as_set, is_of_series, value_in
 from tests.world.oracle import Edit, Oracle
 from tests.world.people import slot_of, token_of
 from tests.world.series import occurrence, slots
@@ -142,12 +142,16 @@ class Verdict:
         return required, required | {birth.channel}
 
     def _emptied(self, token: Token) -> Appointment | None:
-        """A series of which people dropped every occurrence: where single ones stand for it, as
-        for any in a channel without series, there are none."""
+        """A series of which people dropped every occurrence, of what it was duplicated from maybe:
+        where single ones stand for it, as for any in a channel without series, there are none."""
+        anew = self._oracle.births[token].anew
         dropped = {
             e.path[1]
             for e in self._oracle.edits
-            if e.token == token and e.path[0] == "overrides" and e.path[2] == DELETED and e.after
+            if (e.token == token or not anew)
+            and e.path[0] == "overrides"
+            and e.path[2] == DELETED
+            and e.after
         }
         series = [
             item.reads
@@ -261,10 +265,22 @@ class Verdict:
             self._oracle.agree(
                 replace(edit, after=as_set(edit.path, edit.before, edit.after, value)), value, name
             )
+            or self._is_same_time(edit, value)
             for token in sorted(self._oracle.goes_on_as(edit.token))
             for name in ([edit.channel] if self._items(edit.channel, token) else self._systems)
             for value in self._values(name, token, edit.path)
         )
+
+    def _is_same_time(self, edit: Edit, value: Value) -> bool:
+        """Whether a copy that went and was made anew from one without time zones tells the time
+        that somebody had set in it."""
+        went = any(
+            (each.token, each.channel) == (edit.token, edit.channel) and each.edits > edit.number
+            for each in self._oracle.endings
+        )
+        desks = self._oracle.company.desks if went and field_of(edit.path) == "when" else ()
+        held = [desk.fidelity for desk in desks if desk.fidelity.zone]
+        return any(alike(edit.path, edit.after, each, value, each) for each in held)
 
     def _values(self, channel: str, token: Token, path: Path) -> Iterator[Value]:
         """What a channel shows at a filed path."""
