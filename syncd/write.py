@@ -85,13 +85,13 @@ class Writer:
         left: list[Task] = []
         for part in round.owing.parts(tasks, lambda task: round.spot(task)):
             for some, ended in self._ended(part, round):
-                shown: dict[int, Copy] = {}
+                accepted: dict[int, Written] = {}
                 for index, result in ended:
                     if isinstance(result, Stopped) and not result.maybe_applied:
                         left.append(some[index])
                     else:
-                        shown |= self._record(some[index], result, round)
-                self._store.confirm_many(shown.items(), self._clock())
+                        accepted |= self._record(some[index], result, round)
+                self._accept(accepted)
         self._leave(left, bridge, outcome)
         self._debts.close(round.owing)
         for name, keys in round.again.items() if not self._stop.is_set() else ():
@@ -150,9 +150,9 @@ class Writer:
 
     def _record(
         self, task: Task, result: Written | ConnectorError | None, round: _Round
-    ) -> dict[int, Copy]:
-        """Note what became of a write; by its intent the copy, if it tells of one: that is
-        confirmed with others, which is far faster."""
+    ) -> dict[int, Written]:
+        """Note what became of a write; by its intent what it left, if that is told: it is stored
+        with others, which is far faster."""
         if isinstance(result, ConnectorError):
             self._failed(task, result, round)
             return {}
@@ -165,13 +165,17 @@ class Writer:
             self._store.mark_due(round.bridge, [task.appointment], now)
         if result is None:
             self._store.confirm_delete(intent.id, now)
-        elif result.copy is not None:
-            return {intent.id: result.copy}
-        else:
-            self._store.answer(intent.id, key=result.key, version=result.version, at=now)
-            if result.version is None:
-                round.again.setdefault(target.name, {})[result.key] = intent.write
-        return {}
+            return {}
+        if result.copy is None and result.version is None:
+            round.again.setdefault(target.name, {})[result.key] = intent.write
+        return {intent.id: result}
+
+    def _accept(self, accepted: Mapping[int, Written]) -> None:
+        now, results = self._clock(), accepted.items()
+        self._store.confirm_many(((id, w.copy) for id, w in results if w.copy is not None), now)
+        self._store.answer_many(
+            ((id, w.key, w.version) for id, w in results if w.copy is None), now
+        )
 
     def _failed(self, task: Task, error: ConnectorError, round: _Round) -> None:
         target, intent = round.target(task), task.intent

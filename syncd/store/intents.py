@@ -157,9 +157,17 @@ class Intents:
 
     def answer(self, intent_id: int, *, key: Key, version: Version | None, at: datetime) -> None:
         """The system accepted the write and did not show what it now holds: the next look tells."""
-        values = {"of": intent_id, "its_key": key, "version": version, "now": at}
-        with self._database.write() as connection:
-            connection.execute(_ANSWER, values)
+        self.answer_many([(intent_id, key, version)], at)
+
+    def answer_many(self, results: Iterable[tuple[int, Key, Version | None]], at: datetime) -> None:
+        """As :meth:`answer` for several writes (intent, key, version) at once."""
+        rows = [
+            {"of": intent_id, "its_key": key, "version": version, "now": at}
+            for intent_id, key, version in results
+        ]
+        if rows:
+            with self._database.write() as connection:
+                connection.execute(_ANSWER, rows)
 
     def confirm(self, intent_id: int, copy: Copy, at: datetime) -> bool:
         """The write took effect and left ``copy``, which becomes the settled one.

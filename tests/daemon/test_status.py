@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import signal
+import time
 from pathlib import Path
 from uuid import uuid4
 
 import pytest
 
 from syncd.lock import StoreLock, is_held
+from syncd.store import Store
 from tests.daemon.conftest import daemon, wait_for
 from tests.daemon.test_reload import replaced
 from tests.office import Desk, Office
@@ -85,16 +87,25 @@ def test_where_there_is_no_state_none_is_made(office: Office) -> None:
     assert sorted(office.folder.iterdir()) == before
 
 
+def _rests(office: Office) -> bool:
+    """Whether no channel is looked at for longer than an interval."""
+    with Store.open(f"sqlite:///{office.folder / 'state.db'}", create=False) as store:
+        before = {each.channel: each.looked for each in store.channel_states()}
+        time.sleep(1.5)
+        return before == {each.channel: each.looked for each in store.channel_states()}
+
+
 def test_a_repair_beside_the_daemon_says_to_stop_it(office: Office) -> None:
     """Both where something differs, and where the repair is tried."""
     office.visits(2)
     with daemon(office) as running:
         assert wait_for(lambda: len(office.desks[0].items()) == 2)
-        # What was written is seen by the next look: after the reload that is an hour away.
         assert wait_for(lambda: office.run("verify").returncode == 0)
         replaced(office, 'poll_interval = "1s"', 'poll_interval = "1h"')
         running.process.send_signal(signal.SIGHUP)
         assert running.said("configuration taken")
+        # What was to be looked at within the second still is; then nothing is for an hour.
+        assert wait_for(lambda: _rests(office))
         assert "stop the daemon" not in office.run("verify").stdout
         office.desks[0].server.delete(next(iter(office.desks[0].items())))
         shown = office.run("verify").stdout
