@@ -2,14 +2,16 @@
 
 A cycle has some dozens of transactions for each channel, most of which read one row. To open a
 connection for each of them, if only out of a pool, took a sixth of a cycle (measured): here one
-that was used rests until its thread needs it again.
+that was used rests until the next needs it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from threading import Lock, get_ident
+from heapq import heappop, heappush
+from itertools import count
+from threading import Lock
 from typing import Any
 
 from sqlalchemy import Connection, Engine, event
@@ -27,14 +29,14 @@ RESTING = 20
 
 class Transactions:
     """Transactions on one file. Safe to use from several threads: each has a connection of its
-    own, again and again. In turn each of them would come to hold all pages and statements, two
-    megabytes; but nearly all is asked by the one thread that settles. The ``engine`` has no pool.
-    """
+    own. The one that was made first is taken first: in turn, each of several would come to hold all
+    pages and statements, two megabytes. The ``engine`` has no pool."""
 
     def __init__(self, engine: Engine) -> None:
         _configure(engine)
         self._engine = engine
         self._lock = Lock()
+        self._numbers = count()
         self._resting: list[tuple[int, Connection]] = []
         self._is_closed = False
 
@@ -66,8 +68,10 @@ class Transactions:
 
     @contextmanager
     def _connection(self) -> Iterator[Connection]:
-        """The one that this thread used last, or a new one. After an error it is not used again."""
-        connection = self._own() or self._engine.connect()
+        """One that rests, or a new one. After an error it is not used again."""
+        with self._lock:
+            number, found = heappop(self._resting) if self._resting else (next(self._numbers), None)
+        connection = found or self._engine.connect()
         is_well = False
         try:
             yield connection
@@ -75,26 +79,19 @@ class Transactions:
         finally:
             if is_well:
                 with self._lock:
-                    self._resting.append((get_ident(), connection))
+                    heappush(self._resting, (number, connection))
             else:
                 connection.close()
             # Asked last: somebody may close all this very moment.
             self._let_go(0 if self._is_closed else RESTING)
 
-    def _own(self) -> Connection | None:
-        me = get_ident()
-        with self._lock:
-            for place in range(len(self._resting) - 1, -1, -1):
-                if self._resting[place][0] == me:
-                    return self._resting.pop(place)[1]
-        return None
-
     def _let_go(self, most: int) -> None:
-        """Close those that rest beyond ``most``, and have rested longest."""
+        """Close those that rest beyond ``most``, and were made last."""
         while len(self._resting) > most:
             with self._lock:
-                surplus = self._resting[: max(0, len(self._resting) - most)]
-                del self._resting[: len(surplus)]
+                self._resting.sort()
+                surplus = self._resting[most:]
+                del self._resting[most:]
             for _, connection in surplus:
                 connection.close()
 

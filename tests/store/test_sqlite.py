@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from threading import Barrier, get_ident
+from threading import Barrier
 
 import pytest
 from sqlalchemy import select, text
@@ -81,29 +81,34 @@ def test_what_is_in_use_at_the_end_is_closed_when_it_is_over(
     assert not _is_open(path)
 
 
-def _mark(database: Database, begun: Barrier) -> None:
-    """Leaves a table that only this connection has, while the others leave theirs."""
-    with database.write() as connection:
-        connection.execute(text(f"CREATE TEMP TABLE of_{get_ident()} (x)"))
-    with database.read():
-        begun.wait(10)
-
-
 def _is_marked(database: Database, begun: Barrier) -> bool:
+    """Whether the connection has the table that this leaves, which only it has."""
     with database.read() as connection:
         begun.wait(10)
-        names = connection.scalars(text("SELECT name FROM sqlite_temp_master")).all()
-    assert set(names) <= {f"of_{get_ident()}"}
-    return bool(names)
+        found = connection.scalars(text("SELECT name FROM sqlite_temp_master")).all()
+        connection.execute(text("CREATE TEMP TABLE IF NOT EXISTS own (x)"))
+    return bool(found)
 
 
-@pytest.mark.parametrize(("number", "looks"), [(2, 3), (RESTING + 5, 1)])
-def test_threads_go_on_with_their_own_but_for_those_that_are_too_many(
-    database: Database, number: int, looks: int
-) -> None:
+def test_after_many_at_once_the_first_is_used_again_and_only_some_stay(database: Database) -> None:
+    """Each that is used comes to hold pages and statements: they are used one after the other."""
+    number = RESTING + 5
     begun = Barrier(number)
+    assert not _is_marked(database, Barrier(1))
     with ThreadPoolExecutor(number) as pool:
-        list(pool.map(lambda _: _mark(database, begun), range(number)))
-        for _ in range(looks):
-            marked = list(pool.map(lambda _: _is_marked(database, begun), range(number)))
-            assert sum(marked) == min(number, RESTING)
+        first = list(pool.map(lambda _: _is_marked(database, begun), range(number)))
+        again = list(pool.map(lambda _: _is_marked(database, begun), range(number)))
+    assert (sum(first), sum(again)) == (1, RESTING)
+    with database.read() as connection:
+        connection.execute(text("CREATE TEMP TABLE first (x)"))
+    for _ in range(3):
+        _all_at_once(database)
+        with database.read() as connection:
+            names = connection.scalars(text("SELECT name FROM sqlite_temp_master")).all()
+        assert "first" in names
+
+
+def _all_at_once(database: Database) -> None:
+    begun = Barrier(3)
+    with ThreadPoolExecutor(3) as pool:
+        list(pool.map(lambda _: _is_marked(database, begun), range(3)))
