@@ -58,6 +58,7 @@ KNOWN: dict[int, str] = {
 }
 
 LEAVING: dict[int, str] = {
+    47069: "as 72478",
     44150: "the product is right: a series is split just before its calendar leaves, in a look in"
     " which another calendar took no writes; the verdict takes it for one that nobody saw",
     44043: "as 41978",
