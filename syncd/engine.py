@@ -10,16 +10,18 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
+from functools import partial
 from operator import attrgetter
 
 import structlog
 
 from syncd.arrivals import Arrivals
+from syncd.committing import commit
 from syncd.connector import Window
 from syncd.core.belong import Moment
 from syncd.core.channel import Policy
 from syncd.core.safety import Limits, reasons
-from syncd.core.state import AppointmentId, Plan
+from syncd.core.state import Plan
 from syncd.drawn import CHUNK, Draw
 from syncd.isolating import InHand
 from syncd.looking import Looks
@@ -43,13 +45,12 @@ from syncd.settling import (
     hold,
     log_begun,
     release_holds,
-    set_fights_aside,
 )
 from syncd.store import Debt, HoldState
 from syncd.surroundings import Stopping, Surroundings
 from syncd.target import Target
 from syncd.troubles import steady, tell_held, tell_release
-from syncd.write import Writer, uids_of
+from syncd.write import Writer
 
 ROUNDS = 5
 """Settling and writing are repeated within a cycle so often, where a write was stale."""
@@ -299,22 +300,17 @@ class Bridge:
         self, cycle: str, draw: Draw, now: datetime, result: BridgeResult
     ) -> Outcome | None:
         result_by_name = {channel.name: channel for channel in result.channels}
-        outcome, carried = Outcome(), set[AppointmentId]()
-        for plans in self._parts(draw):
-            if carried and (outcome.halted or self._around.stop.is_set()):
-                break
-            with self.in_hand.work([plan.id for plan in plans]):
-                tasks = self._commit(cycle, plans, now)
-            for name, count in count_conflicts(plans).items():
-                if name in result_by_name:
-                    result_by_name[name].conflicts += count
-            carried.update(plan.id for plan in plans)
-            self._writer.write(tasks, self.targets, self.name, outcome, self.looks.dark)
-            del plans, tasks
+        outcome = Outcome()
+        parts = map(partial(self._commit, cycle, now, outcome), self._parts(draw, outcome))
+        self._writer.write(parts, self.targets, self.name, outcome, self.looks.dark)
+        for name in result_by_name.keys() & outcome.conflicts.keys():
+            result_by_name[name].conflicts += outcome.conflicts[name]
         if not draw.writes:
             return None
         outcome.undone.update(
-            (f"{self.name}/{write.channel}", id) for id, write in draw.writes if id not in carried
+            (f"{self.name}/{write.channel}", id)
+            for id, write in draw.writes
+            if id not in outcome.carried
         )
         self._store.forget_writes(now, outcome.undone)
         if not outcome.undone:
@@ -333,11 +329,28 @@ class Bridge:
         self._tell_down(outcome, result)
         return outcome
 
-    def _parts(self, draw: Draw) -> Iterator[Sequence[Plan]]:
-        """The plans, some at a time: each part is let go of before the next is unpacked."""
+    def _parts(self, draw: Draw, outcome: Outcome) -> Iterator[Sequence[Plan]]:
+        """The plans, some at a time, until all is to stop: each part is let go of before the next
+        is unpacked."""
         for plans in draw.parts():
-            yield from self.in_hand.parts(plans, CHUNK, attrgetter("id"))
+            for part in self.in_hand.parts(plans, CHUNK, attrgetter("id")):
+                if outcome.carried and (outcome.halted or self._around.stop.is_set()):
+                    return
+                yield part
+                del part
             del plans
+
+    def _commit(
+        self, cycle: str, now: datetime, outcome: Outcome, plans: Sequence[Plan]
+    ) -> list[Task]:
+        """Store these plans; answers their writes."""
+        ids = [plan.id for plan in plans]
+        with self.in_hand.work(ids):
+            tasks = commit(self._store, self.name, self.policy, cycle, plans, now)
+            self._arrivals.decided(plans, self.looks.dark)
+        outcome.conflicts.update(count_conflicts(plans))
+        outcome.carried.update(ids)
+        return tasks
 
     def _tell_down(self, outcome: Outcome, result: BridgeResult) -> None:
         """Who did not take what was written, and who takes it again."""
@@ -353,16 +366,6 @@ class Bridge:
         for system in sorted(written - outcome.down.keys()):
             if self._around.troubles.is_over(NOT_WRITTEN, f"{self.name} {system}"):
                 log.info("written again", system=system)
-
-    def _commit(self, cycle: str, plans: Sequence[Plan], now: datetime) -> list[Task]:
-        """Store what was decided; answers the writes, whose intents are stored now."""
-        intents = self._store.commit(self.name, cycle, now, plans)
-        self._arrivals.decided(plans, self.looks.dark)
-        set_fights_aside(self._store, self.name, self.policy, plans, now)
-        uids = uids_of(self._store, self.name, plans)
-        of = [plan for plan in plans for _ in plan.writes]
-        begun = zip(of, intents, strict=True)
-        return [Task(plan.id, each, uids.get(plan.id), plan.follows) for plan, each in begun]
 
     def _conclude(self, result: BridgeResult, before: Mapping[str, int]) -> None:
         store = self._store

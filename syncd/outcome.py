@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 
 from syncd.core.state import AppointmentId, Intent, Operation
@@ -45,12 +46,14 @@ class Tally:
 
 @dataclass(slots=True)
 class Outcome:
-    """What became of the writes. ``down``: systems that failed, with the error. ``undone``:
-    writes (channel, appointment) that certainly were not carried out. ``lost``: channels in
-    which a copy was not where, or a series not what, it had been; they are to be looked at before
-    anything else.
-    ``halted``: writing was stopped on the way."""
+    """What became of the writes. ``carried``: appointments whose plans were stored; ``conflicts``:
+    by channel, how many of its values lost one in them. ``down``: systems that failed, with the
+    error. ``undone``: writes (channel, appointment) that certainly were not carried out. ``lost``:
+    channels in which a copy was not where, or a series not what, it had been; they are to be looked
+    at before anything else. ``halted``: writing was stopped on the way."""
 
+    carried: set[AppointmentId] = field(default_factory=set)
+    conflicts: Counter[str] = field(default_factory=Counter)
     tallies: dict[str, Tally] = field(default_factory=dict)
     down: dict[str, ConnectorError] = field(default_factory=dict)
     stale: int = 0

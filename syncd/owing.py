@@ -6,7 +6,7 @@ own waits longer each time. A write that is accepted calls the others of its sys
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import TypeVar
@@ -49,10 +49,11 @@ class _Failed:
 
 @dataclass(slots=True)
 class Owing:
-    """One round of writes of a ``bridge``. ``known``: what was owed before it, by where."""
+    """One round of writes of a ``bridge``. ``known``: what was owed before it, by where; the rest
+    is what happened since it was last stored."""
 
     bridge: str
-    known: dict[Spot, Owed]
+    known: dict[Spot, Owed] = field(default_factory=dict)
     failed: list[_Failed] = field(default_factory=list)
     over: set[Spot] = field(default_factory=set)
     accepted: dict[str, str] = field(default_factory=dict)
@@ -62,7 +63,7 @@ class Owing:
         known = self.known.get(spot)
         return known is not None and known.overtaken >= OVERTAKEN_LIMIT
 
-    def parts(self, items: Iterable[T], spot_of: Callable[[T], Spot]) -> Iterator[list[T]]:
+    def in_order(self, items: Iterable[T], spot_of: Callable[[T], Spot]) -> tuple[list[T], list[T]]:
         """First what was never tried in vain, then the others, the last one least lately: one
         bad item is never the first of its system again."""
         fresh: list[T] = []
@@ -73,8 +74,7 @@ class Owing:
                 fresh.append(item)
             else:
                 tried.append((known.tried, number, item))
-        yield fresh
-        yield [item for _, _, item in sorted(tried, key=lambda each: each[:2])]
+        return fresh, [item for _, _, item in sorted(tried, key=lambda each: each[:2])]
 
     def fails(self, spot: Spot, target: Target, error: Failure, intent: int) -> None:
         """It could not be made; ``intent`` is what was begun for it."""
@@ -98,9 +98,9 @@ class Debts:
     ) -> None:
         self._store, self._accepting, self._clock, self._first = store, accepting, clock, first
 
-    def round(self, bridge: str, ids: Collection[AppointmentId]) -> Owing:
-        """A round in which these appointments are written."""
-        return Owing(bridge, self._store.owed(ids))
+    def open(self, owing: Owing, ids: Collection[AppointmentId]) -> None:
+        """These appointments are written in this round, too."""
+        owing.known |= self._store.owed(ids)
 
     def call_probes(self, bridge: str, systems: Iterable[str]) -> None:
         """Let one write try for each system whose pause is over: the one least lately tried."""
@@ -109,7 +109,9 @@ class Debts:
             self._store.call_owed(self._clock(), bridge=bridge, systems=[name], most=1)
 
     def close(self, owing: Owing) -> None:
-        """The round is over: store what was put off, and call what may be made now."""
+        """Store what was put off since the last time, and call what may be made now."""
+        if not (owing.failed or owing.over):
+            return
         now = self._clock()
         self._store.put_off([self._put_off(each, owing, now) for each in owing.failed])
         paid = owing.over & owing.known.keys()
@@ -120,6 +122,9 @@ class Debts:
             until = self._accepting.circuit(system).until
             if until is not None:
                 self._store.call_owed(until, bridge=owing.bridge, systems=[system], most=1)
+        owing.failed.clear()
+        owing.over.clear()
+        owing.accepted.clear()
 
     def _call(self, owing: Owing, now: datetime) -> None:
         """What waits for a system, or a channel, that has accepted a write."""

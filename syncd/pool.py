@@ -6,18 +6,20 @@ import math
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from contextvars import copy_context
 from dataclasses import dataclass
 from functools import partial
+from itertools import count
 from queue import Empty, SimpleQueue
 from threading import Event
 from typing import Any, Generic, Protocol, TypeAlias, TypeVar, cast
 
 from syncd.errors import ConfigError, ConnectorError, Unauthorized, Unavailable
 from syncd.heap import share_one_heap
+from syncd.lanes import Lane
 
 T = TypeVar("T")
 
@@ -29,6 +31,9 @@ GRACE = 3.0
 
 BATCH = 32
 """So many results are given together at most."""
+
+FEW = 32
+"""Where so many jobs are left at most, the next ones are asked for."""
 
 LINGER = 0.05
 """Seconds that results wait for others to be given together with."""
@@ -68,9 +73,12 @@ class Pool(Protocol):
         """Run all jobs and give each one's index and result as soon as it ends."""
         ...
 
-    def batches(self, jobs: Sequence[Job[T]]) -> Iterator[list[tuple[int, T | ConnectorError]]]:
+    def batches(
+        self, parts: Iterable[Sequence[Job[T]]]
+    ) -> Iterator[list[tuple[int, T | ConnectorError]]]:
         """As ``stream``, with what ends within a moment together: who stores what comes need not do
-        so one by one."""
+        so one by one. Jobs come in ``parts``, each asked for, in the caller's thread, when few of
+        those before it are left; the index counts through all of them."""
         ...
 
     def race(
@@ -89,40 +97,6 @@ class Pool(Protocol):
         ...
 
 
-class SerialPool:
-    """Everything in the calling thread, one after the other: for tests that are seeded."""
-
-    def gather(self, jobs: Sequence[Job[T]]) -> list[T | ConnectorError]:
-        """Run all jobs in order."""
-        return [result for _, result in self.stream(jobs)]
-
-    def stream(self, jobs: Sequence[Job[T]]) -> Iterator[tuple[int, T | ConnectorError]]:
-        """Run all jobs in order."""
-        for index, job in enumerate(jobs):
-            attempt: Callable[[], T | ConnectorError] = partial(_attempt, job)
-            yield index, attempt()
-
-    def batches(self, jobs: Sequence[Job[T]]) -> Iterator[list[tuple[int, T | ConnectorError]]]:
-        """Run all jobs in order, each by itself."""
-        return ([ended] for ended in self.stream(jobs))
-
-    def race(
-        self, jobs: Sequence[Job[T]], patience: float
-    ) -> Iterator[tuple[int, T | ConnectorError | Begun[T]]]:
-        """Run all jobs in order."""
-        yield from self.stream(jobs)
-
-    def begin(self, job: Job[T]) -> Begun[T]:
-        """Run it at once."""
-        ended: SimpleQueue[_Ended[T]] = SimpleQueue()
-        result: T | ConnectorError = _attempt(job)
-        ended.put((_Item(0, job, ended), result))
-        return Begun(ended)
-
-    def close(self) -> None:
-        """Nothing to end."""
-
-
 class _Item(Generic[T]):
     """A job in a stream of jobs, on its way through the pool."""
 
@@ -131,7 +105,7 @@ class _Item(Generic[T]):
     def __init__(self, index: int, job: Job[T], ended: SimpleQueue[_Ended[T]]) -> None:
         self.index, self.job, self.ended = index, job, ended
         # A copy of the context, so that a thread's log lines carry the cycle's id.
-        self.run: Callable[[], T | ConnectorError] = partial(copy_context().run, _attempt, job)
+        self.run: Callable[[], T | ConnectorError] = partial(copy_context().run, attempt, job)
         self.began = self.dropped = False
 
 
@@ -156,34 +130,6 @@ class Begun(Generic[T]):
         except Empty:
             return None
         return _told(result)
-
-
-class _Lane:
-    """The jobs of one system: so many at a time, the others wait. Whoever has a thousand is given
-    one turn for each turn of somebody who has one."""
-
-    def __init__(self, limit: int) -> None:
-        self.limit, self.running = limit, 0
-        self.waiting: dict[str, deque[_Item[Any]]] = {}
-
-    def line_up(self, item: _Item[Any]) -> None:
-        """Behind all that is to be done for the same."""
-        self.waiting.setdefault(item.job.of, deque()).append(item)
-
-    @property
-    def startable(self) -> int:
-        """How many more of its jobs may begin now."""
-        waiting = sum(map(len, self.waiting.values()))
-        return min(waiting, self.limit - self.running)
-
-    def next(self) -> _Item[Any]:
-        """What is longest waited for by whom it is the turn, who goes behind all others."""
-        whose = next(iter(self.waiting))
-        items = self.waiting.pop(whose)
-        item = items.popleft()
-        if items:
-            self.waiting[whose] = items
-        return item
 
 
 class ThreadPool:
@@ -211,7 +157,7 @@ class ThreadPool:
         self._beat, self._requests = beat, requests
         self._until: float | None = None
         self._lock = threading.Lock()
-        self._lanes: dict[str, _Lane] = {}
+        self._lanes: dict[str, Lane[_Item[Any]]] = {}
         self._turn: deque[str] = deque()
         self._active = 0
         self._alone: set[_Item[Any]] = set()
@@ -231,35 +177,35 @@ class ThreadPool:
             yield index, result
             del result
 
-    def batches(self, jobs: Sequence[Job[T]]) -> Iterator[list[tuple[int, T | ConnectorError]]]:
+    def batches(
+        self, parts: Iterable[Sequence[Job[T]]]
+    ) -> Iterator[list[tuple[int, T | ConnectorError]]]:
         """Run all jobs, those of different systems side by side; at most :data:`BATCH` at once,
-        of which none waited longer than :data:`LINGER`."""
-        for found in self._race(jobs, math.inf, LINGER):
+        of which none waited longer than :data:`LINGER`. A part is asked for when at most
+        :data:`FEW` of those before it are left: their server need not wait for the next ones."""
+        for found in self._race(parts, math.inf, LINGER):
             yield [(index, each) for index, each in found if not isinstance(each, Begun)]
 
     def race(
         self, jobs: Sequence[Job[T]], patience: float
     ) -> Iterator[tuple[int, T | ConnectorError | Begun[T]]]:
         """As ``stream``; what happens is also that a request is sent."""
-        for found in self._race(jobs, patience):
+        for found in self._race([jobs], patience):
             while found:  # taken out: what was used does not stay until the last one is
                 yield found.pop(0)
 
     def _race(
-        self, jobs: Sequence[Job[T]], patience: float, linger: float = 0.0
+        self, parts: Iterable[Sequence[Job[T]]], patience: float, linger: float = 0.0
     ) -> Iterator[list[tuple[int, T | ConnectorError | Begun[T]]]]:
         ended: SimpleQueue[_Ended[T]] = SimpleQueue()
-        items = {index: _Item(index, job, ended) for index, job in enumerate(jobs)}
-        self._line_up(items.values())
+        items: dict[int, _Item[T]] = {}
+        fresh = map(partial(_items, count(), ended), parts)  # which keeps none of them
         sent, moved = self._requests(), time.monotonic()
         try:
-            while items:
+            while (yield from self._supply(items, fresh, ended)):
                 if found := _come(ended, min(LOOK_EVERY, patience), linger, len(items)):
                     moved = time.monotonic()
-                    self._beat()
-                    for item, _ in found:
-                        del items[item.index]
-                    yield [(item.index, _told(result)) for item, result in found]
+                    yield self._told_of(found, items)
                     del found
                 elif self._is_over():
                     break
@@ -273,6 +219,36 @@ class ThreadPool:
                 item.dropped = True
         if items:
             yield [(index, Stopped(maybe_applied=item.began)) for index, item in items.items()]
+
+    def _supply(
+        self,
+        items: dict[int, _Item[T]],
+        fresh: Iterator[list[_Item[T]]],
+        ended: SimpleQueue[_Ended[T]],
+    ) -> Generator[list[tuple[int, T | ConnectorError | Begun[T]]], None, bool]:
+        """Line up the next parts where few ``items`` are left; whether there are any."""
+        while len(items) <= FEW:
+            try:
+                part = next(fresh, None)
+            except BaseException:
+                # Nobody waits for what is under way once this is raised: that is told before.
+                while items and not self._is_over():
+                    yield self._told_of(_come(ended, LOOK_EVERY, 0.0, len(items)), items)
+                raise
+            if part is None:
+                break
+            items.update((item.index, item) for item in part)
+            self._line_up(part)
+        return bool(items)
+
+    def _told_of(
+        self, found: list[tuple[_Item[T], T | ConnectorError | _Bug]], items: dict[int, _Item[T]]
+    ) -> list[tuple[int, T | ConnectorError | Begun[T]]]:
+        """How these have ended, which are under way no more."""
+        self._beat()
+        for item, _ in found:
+            del items[item.index]
+        return [(item.index, _told(result)) for item, result in found]
 
     def _handed_over(
         self, items: dict[int, _Item[T]], ended: SimpleQueue[_Ended[T]]
@@ -315,7 +291,7 @@ class ThreadPool:
     def _line_up(self, items: Collection[_Item[Any]]) -> None:
         with self._lock:
             for item in items:
-                self._lane(item.job.system).line_up(item)
+                self._lane(item.job.system).line_up(item, item.job.of)
             # Not one for each job: those beyond the limit of a system would find nothing to do.
             startable = sum(lane.startable for lane in self._lanes.values())
             more = min(startable, self._workers - self._active)
@@ -323,10 +299,10 @@ class ThreadPool:
         for _ in range(more):
             self._executor.submit(self._work)
 
-    def _lane(self, system: str) -> _Lane:
+    def _lane(self, system: str) -> Lane[_Item[Any]]:
         if system not in self._lanes:
             limit = self._limits.get(system, self._default)
-            self._lanes[system] = _Lane(max(1, min(limit, self._workers // 2)))
+            self._lanes[system] = Lane(max(1, min(limit, self._workers // 2)))
             self._turn.append(system)
         return self._lanes[system]
 
@@ -356,7 +332,7 @@ class ThreadPool:
             self._alone.discard(item)
             item.ended.put((item, result))
 
-    def _take(self) -> tuple[_Lane, _Item[Any]] | None:
+    def _take(self) -> tuple[Lane[_Item[Any]], _Item[Any]] | None:
         """The next job, of another system each time; without one the thread is done."""
         with self._lock:
             for _ in range(len(self._turn)):
@@ -367,6 +343,12 @@ class ThreadPool:
                     return lane, lane.next()
             self._active -= 1
             return None
+
+
+def _items(
+    index: Iterator[int], ended: SimpleQueue[_Ended[T]], jobs: Sequence[Job[T]]
+) -> list[_Item[T]]:
+    return [_Item(next(index), job, ended) for job in jobs]
 
 
 def _come(
@@ -389,7 +371,8 @@ def _told(result: T | ConnectorError | _Bug) -> T | ConnectorError:
     return result
 
 
-def _attempt(job: Job[T]) -> T | ConnectorError:
+def attempt(job: Job[T]) -> T | ConnectorError:
+    """Run it; what a remote did is an answer."""
     try:
         return job.run()
     except ConnectorError as error:

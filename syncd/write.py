@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 from threading import Event
 
 from syncd import metrics
@@ -25,7 +26,6 @@ from syncd.core.state import (
     Marker,
     Operation,
     Place,
-    Plan,
     Write,
 )
 from syncd.errors import ConnectorError, Locked, Rejected, Stale, Unauthorized, Unavailable
@@ -64,56 +64,100 @@ class Writer:
 
     def write(
         self,
-        tasks: Sequence[Task],
+        parts: Iterable[Sequence[Task]],
         targets: Mapping[str, Target],
         bridge: str,
         outcome: Outcome,
         dark: Collection[str] = (),
     ) -> None:
-        """Carry out ``tasks``, and add to ``outcome`` what became of them; systems that are
-        down there, and the ``dark`` channels, which did not answer when they were last looked
-        at, are left alone. ``targets`` by name of channel. Raises nothing that a remote did."""
-        if not tasks:
-            return
-        round = _Round(
-            bridge,
-            targets,
-            outcome,
-            self._debts.round(bridge, {task.appointment for task in tasks}),
-            dict(outcome.down) | self._unseen(targets, dark, tasks),
-        )
-        left: list[Task] = []
-        for part in round.owing.parts(tasks, lambda task: round.spot(task)):
-            for some, ended in self._ended(part, round):
-                accepted: dict[int, Written] = {}
-                for index, result in ended:
-                    if isinstance(result, Stopped) and not result.maybe_applied:
-                        left.append(some[index])
-                    else:
-                        accepted |= self._record(some[index], result, round)
-                self._accept(accepted)
-        self._leave(left, bridge, outcome)
-        self._debts.close(round.owing)
-        for name, keys in round.again.items() if not self._stop.is_set() else ():
-            self._fetch(targets[name], keys, outcome)
+        """Carry out the tasks of each part, and add to ``outcome`` what became of them; systems
+        that are down there, and the ``dark`` channels, which did not answer when they were last
+        looked at, are left alone. A part is asked for while the last ones of the part before are
+        under way. ``targets`` by name of channel. Raises nothing that a remote did."""
+        round = _Round(bridge, targets, outcome, Owing(bridge), dict(outcome.down), dark)
+        try:
+            self._write_all(iter(parts), round)
+        except Exception:
+            self._close(round)  # what has ended before the bug, which is raised on
+            raise
+        self._close(round)
 
-    def _ended(
-        self, part: Sequence[Task], round: _Round
-    ) -> Iterator[tuple[Sequence[Task], list[tuple[int, Written | ConnectorError | None]]]]:
-        """What became of the tasks, some at a time. Where the last write has failed, nobody waits
-        for longer than ``patience`` seconds: it may have been made then."""
-        well: list[Task] = []
-        ill: list[Task] = []
-        for task in part:
-            is_well = self._patience is None or self._accepting.is_well(round.target(task).system)
-            (well if is_well else ill).append(task)
-        for ended in self._pool.batches([self._job(task, round) for task in well]):
-            yield well, ended
+    def _write_all(self, coming: Iterator[Sequence[Task]], round: _Round) -> None:
+        apart = list[list[Task]]()
+        while True:
+            round.begun = 0
+            flow = iter(partial(self._next, coming, round, apart), None)
+            for ended in self._pool.batches(flow):
+                self._take([(round.under_way.pop(index), result) for index, result in ended], round)
+            if not apart:
+                return
+            while apart:
+                self._each_apart(apart.pop(0), round)
+
+    def _next(
+        self, coming: Iterator[Sequence[Task]], round: _Round, apart: list[list[Task]]
+    ) -> list[Job[Written | None]] | None:
+        """The jobs of the next part, to be made while others are under way. What is to wait for
+        all others is put ``apart``: then there are none until it is done."""
+        if apart:
+            return None
+        self._close(round)
+        tasks = next(coming, None)
+        if tasks is None:
+            return None
+        self._open(tasks, round)
+        fresh, tried = round.owing.in_order(tasks, round.spot)
+        well, ill = self._sorted(fresh, round)
+        apart += [each for each in (ill, tried) if each]
+        round.under_way.update(enumerate(well, round.begun))
+        round.begun += len(well)
+        return [self._job(task, round) for task in well]
+
+    def _each_apart(self, tasks: Sequence[Task], round: _Round) -> None:
+        """Carry these out with nothing else under way. Where the last write has failed, nobody
+        waits for longer than ``patience`` seconds: it may have been made then."""
+        well, ill = self._sorted(tasks, round)
+        for ended in self._pool.batches([[self._job(task, round) for task in well]]):
+            self._take([(well[index], result) for index, result in ended], round)
         jobs = [self._job(task, round) for task in ill]
         for index, result in self._pool.race(jobs, self._patience or math.inf):
             if isinstance(result, Begun):
                 result = Unavailable("no answer yet", maybe_applied=True)
-            yield ill, [(index, result)]
+            self._take([(ill[index], result)], round)
+
+    def _sorted(self, tasks: Iterable[Task], round: _Round) -> tuple[list[Task], list[Task]]:
+        """Whose system took the last write, and whose did not."""
+        well, ill = list[Task](), list[Task]()
+        for task in tasks:
+            is_well = self._patience is None or self._accepting.is_well(round.target(task).system)
+            (well if is_well else ill).append(task)
+        return well, ill
+
+    def _open(self, tasks: Sequence[Task], round: _Round) -> None:
+        """These are carried out next."""
+        self._debts.open(round.owing, {task.appointment for task in tasks})
+        round.down.update(round.outcome.down)
+        round.down.update(self._unseen(round, tasks))
+
+    def _take(
+        self, ended: Iterable[tuple[Task, Written | ConnectorError | None]], round: _Round
+    ) -> None:
+        """Store what became of these."""
+        accepted: dict[int, Written] = {}
+        for task, result in ended:
+            if isinstance(result, Stopped) and not result.maybe_applied:
+                round.left.append(task)
+                round.outcome.halted = True
+            else:
+                accepted |= self._record(task, result, round)
+        self._accept(accepted)
+
+    def _close(self, round: _Round) -> None:
+        """Store what is left of those that have ended, and fetch what they make necessary."""
+        self._leave(round)
+        self._debts.close(round.owing)
+        for channel in list(round.again) if not self._stop.is_set() else ():
+            self._fetch(channel, round.again.pop(channel), round)
 
     def _job(self, task: Task, round: _Round) -> Job[Written | None]:
         target, spot = round.target(task), round.spot(task)
@@ -128,25 +172,25 @@ class Writer:
         )
         return Job(target.system, attempt, target.name)
 
-    def _unseen(
-        self, targets: Mapping[str, Target], dark: Collection[str], tasks: Sequence[Task]
-    ) -> dict[str, ConnectorError]:
+    def _unseen(self, round: _Round, tasks: Sequence[Task]) -> dict[str, ConnectorError]:
         """The dark channels that are to be written to, and why they do not answer."""
         found: dict[str, ConnectorError] = {}
-        for name in {task.intent.write.channel for task in tasks} & set(dark):
-            state = self._store.channel_state(targets[name].id)
+        for name in {task.intent.write.channel for task in tasks} & set(round.dark):
+            id = round.targets[name].id
+            state = self._store.channel_state(id)
             reason = state.error if state is not None else ""
-            found[targets[name].id] = Unavailable(reason or "it does not answer", lone=True)
+            found[id] = Unavailable(reason or "it does not answer", lone=True)
         return found
 
-    def _leave(self, tasks: Sequence[Task], bridge: str, outcome: Outcome) -> None:
-        """All is to stop, or all writing, and these were not begun: who writes next goes on."""
+    def _leave(self, round: _Round) -> None:
+        """All is to stop, or all writing, and some were not begun: who writes next goes on."""
+        tasks = round.left
         if tasks:
-            self._store.mark_due(bridge, [task.appointment for task in tasks], self._clock())
+            self._store.mark_due(round.bridge, [task.appointment for task in tasks], self._clock())
             self._store.drop_intents([task.intent.id for task in tasks])
-            outcome.halted = True
         for task in tasks:
-            outcome.undone.add((f"{bridge}/{task.intent.write.channel}", task.appointment))
+            round.outcome.undone.add((round.target(task).id, task.appointment))
+        tasks.clear()
 
     def _record(
         self, task: Task, result: Written | ConnectorError | None, round: _Round
@@ -235,9 +279,10 @@ class Writer:
         if not (isinstance(error, Locked) or round.owing.is_alone(spot)):
             round.outcome.down.setdefault(_reach(target, error), error)
 
-    def _fetch(self, target: Target, writes: Mapping[Key, Write], outcome: Outcome) -> None:
+    def _fetch(self, channel: str, writes: Mapping[Key, Write], round: _Round) -> None:
         """What is there now, at once: after a stale write, or one that was answered without
         a version. ``writes``: by key, what was written."""
+        target, outcome = round.targets[channel], round.outcome
         results = self._pool.gather(
             [Job(target.system, lambda: fetch_all(target, sorted(writes), self._retry))]
         )
@@ -255,15 +300,20 @@ class Writer:
 
 @dataclass(slots=True)
 class _Round:
-    """Writes that are made side by side. ``down``: systems, and channels by id, that are left
-    alone; threads of the pool add to it. ``again``: by channel and key, what is to be fetched
-    after its write."""
+    """Writes of one draw. ``down``: systems, and channels by id, that are left alone; threads of
+    the pool add to it. ``begun``: how many were begun side by side, and by the index of its job
+    what of it is ``under_way``. ``left``: what was not begun after all. ``again``: by channel and
+    key, what is to be fetched after its write."""
 
     bridge: str
     targets: Mapping[str, Target]
     outcome: Outcome
     owing: Owing
     down: dict[str, ConnectorError]
+    dark: Collection[str]
+    begun: int = 0
+    under_way: dict[int, Task] = field(default_factory=dict)
+    left: list[Task] = field(default_factory=list)
     again: dict[str, dict[Key, Write]] = field(default_factory=dict)
 
     def target(self, task: Task) -> Target:
@@ -344,24 +394,3 @@ def _reach(target: Target, error: ConnectorError) -> str:
     """Who is down: the whole system, or (``lone``) this one channel of it."""
     lone = isinstance(error, Unauthorized | Unavailable) and error.lone
     return target.id if lone else target.system
-
-
-def uids_of(store: Store, bridge: str, plans: Iterable[Plan]) -> dict[AppointmentId, str | None]:
-    """The UIDs under which further copies of what is to be created are made: the one that a
-    person's client chose, if any. What another appointment goes by, as the original of a
-    duplicate that kept it does, is none: many a server has each UID once."""
-    creating = {
-        plan.id: plan.agreement.uids
-        for plan in plans
-        if plan.agreement is not None
-        and any(write.operation is Operation.CREATE for write in plan.writes)
-    }
-    known = store.appointments_by_uid(bridge, frozenset().union(*creating.values()))
-    return {
-        id: min(
-            (uid for uid in uids if known.get(uid, {id}) <= {id}),
-            key=lambda uid: (id in uid, uid),
-            default=None,
-        )
-        for id, uids in creating.items()
-    }

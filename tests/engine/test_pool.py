@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from syncd.errors import Unavailable
-from syncd.pool import BATCH, GRACE, Begun, Job, Stopped, ThreadPool
+from syncd.pool import BATCH, FEW, GRACE, Begun, Job, Stopped, ThreadPool
 
 
 @contextmanager
@@ -77,7 +77,7 @@ def test_nothing_is_lost_in_batches(spans: list[float]) -> None:
     """Each result once, whatever ends together; never an empty batch, never one without bound."""
     with pool({}, 6) as made:
         jobs = [Job("a", partial(time.sleep, span / 10)) for span in spans]
-        found = [[index for index, _ in batch] for batch in made.batches(jobs)]
+        found = [[index for index, _ in batch] for batch in made.batches([jobs[:9], [], jobs[9:]])]
     assert sorted(index for batch in found for index in batch) == list(range(len(spans)))
     assert all(0 < len(batch) <= BATCH for batch in found)
 
@@ -86,12 +86,55 @@ def test_what_ends_together_comes_together() -> None:
     """And once all is to stop, so does what was not begun."""
     stop, doors = Event(), threading.Barrier(4)
     with pool({"a": 4}, 8, stop) as made:
-        (four,) = made.batches([Job("a", doors.wait) for _ in range(4)])
+        (four,) = made.batches([[Job("a", doors.wait) for _ in range(4)]])
         assert {index for index, _ in four} == {0, 1, 2, 3}
         stop.set()
-        ended = [each for batch in made.batches([Job("a", int)] * 9) for each in batch]
+        ended = [each for batch in made.batches([[Job("a", int)] * 9]) for each in batch]
     assert sorted(index for index, _ in ended) == list(range(9))
     assert all(isinstance(result, Stopped) for _, result in ended)
+
+
+def test_the_next_part_is_asked_for_while_the_last_ones_are_under_way() -> None:
+    """Not before few are left, so that who makes parts never has many; in the caller's thread."""
+    come, asked = Event(), list[int]()
+
+    def parts() -> Iterator[list[Job[bool]]]:
+        yield [Job("a", lambda: come.wait(60)) for _ in range(2 * FEW)]
+        asked.append(len(ended))
+        assert threading.current_thread() is threading.main_thread()
+        yield []
+        yield [Job("a", lambda: True)]
+
+    ended = list[int]()
+    with pool({"a": 4}, 8) as made:
+        threading.Timer(0.2, come.set).start()
+        for batch in made.batches(parts()):
+            ended += [index for index, _ in batch]
+            assert all(result for _, result in batch)
+    assert sorted(ended) == list(range(2 * FEW + 1))
+    assert asked[0] >= FEW
+    begun = Event()
+
+    def second() -> Iterator[list[Job[bool]]]:
+        yield [Job("a", lambda: begun.wait(60))]
+        begun.set()
+
+    with pool({}, 2) as made:
+        assert list(made.batches(second())) == [[(0, True)]]
+
+
+def test_what_is_under_way_is_told_before_a_bug_in_making_the_next_part() -> None:
+    """Nobody would wait for it afterwards."""
+    told = list[int]()
+
+    def parts() -> Iterator[list[Job[int]]]:
+        yield [Job("a", partial(_sleeping, 0.01, n)) for n in range(9)]
+        raise ZeroDivisionError
+
+    with pool({"a": 2}, 4) as made:
+        with pytest.raises(ZeroDivisionError):
+            told.extend(index for batch in made.batches(parts()) for index, _ in batch)
+        assert sorted(told) == list(range(9))
 
 
 def test_who_has_one_job_does_not_wait_for_the_thousand_of_another() -> None:

@@ -16,9 +16,11 @@ from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from random import Random
+from unittest import mock
 
 import structlog
 
+from syncd.drawn import CHUNK
 from tests import dialects
 from tests.world.company import (
     CALENDARS,
@@ -60,12 +62,14 @@ def main() -> None:
     parser.add_argument("--hold", action="store_true", help="what exceeds a few writes an hour")
     parser.add_argument("--late", action="store_true", help="looks that nobody waits for")
     parser.add_argument("--leave", action="store_true", help="calendars leave and return")
+    parser.add_argument("--parts", type=int, default=CHUNK, help="plans stored at a time")
     given = parser.parse_args()
     gc.freeze()  # what is imported stays
     dialects.keep()
     quiet = structlog.make_filtering_bound_logger(logging.CRITICAL)
     structlog.configure(wrapper_class=quiet)
-    with vendors() if given.vendors else nullcontext(Memory()) as hosts:
+    of_parts = mock.patch("syncd.engine.CHUNK", given.parts)
+    with of_parts, vendors() if given.vendors else nullcontext(Memory()) as hosts:
         failed = _play_all(given, hosts)
     print(f"{given.last - given.first} plays, {failed} with complaints")
     sys.exit(1 if failed else 0)

@@ -27,7 +27,7 @@ RELEASE = 25 * 3600
 """Seconds after which everything that was set aside is tried again."""
 
 
-class Killed(Exception):
+class Killed(BaseException):
     """The daemon died, as :meth:`Deployment.kill_at` had asked; remotes and store stand as is."""
 
 

@@ -109,3 +109,14 @@ def test_people_in_storms_whose_calendars_leave(seed: int, tmp_path: Path) -> No
     steps = storm(seed, company, leaves=True)
     assert any(isinstance(step, Leave) for step in steps)
     assert play(steps, company, lambda stage: Deployed(stage, tmp_path), seed) == []
+
+
+@pytest.mark.parametrize("seed", range(6000, 6000 + STORMS // 2))
+def test_people_in_storms_part_by_part(
+    seed: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same, where the next plans are stored while the last writes are under way."""
+    monkeypatch.setattr("syncd.engine.CHUNK", 1 + seed % 2)
+    company = a_company(Random(seed))
+    steps = storm(seed, company)
+    assert play(steps, company, lambda stage: Deployed(stage, tmp_path), seed) == []
