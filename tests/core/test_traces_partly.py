@@ -312,8 +312,11 @@ def test_whatever_the_form_was_it_ends_in_one(
             slots = {key: made.rows["partly", key].slot for key in seen}
             slot = slots[singles[0]]
             ended = ended or slot == WHOLE
-            # Where the series stands beside it, only one of two is taken away.
-            dropped = slot if same and WHOLE not in slots.values() else ""
+            # Where the series stands beside it, only one of two is taken away; and what a create
+            # that died half-way has left is made once more: nobody had agreed to it.
+            agreed = {each.copy.key for each in made.agreements[made.only].copies.values()}
+            is_one = same and WHOLE not in slots.values() and singles[0] in agreed
+            dropped = slot if is_one else ""
             made.remove("partly", singles[0])
         made.fault("partly", *faults)
         made.cycle()

@@ -54,6 +54,8 @@ KNOWN: dict[int, str] = {
     " old state knows of neither, and a title set in the CRM stands against the cancellation",
     234308: "as 227439, with a note in what was cancelled, and an edit in the CRM by which it lives"
     " again",
+    252408: "as 234308, with an occurrence moved in what was cancelled",
+    252633: "as 213474, of a visit that was moved in the CRM and deleted there",
     215446: "as 213474, of a series whose rows in the CRM were cancelled, some of them by then",
 }
 
