@@ -77,10 +77,8 @@ class Writer:
         round = _Round(bridge, targets, outcome, Owing(bridge), dict(outcome.down), dark)
         try:
             self._write_all(iter(parts), round)
-        except Exception:
-            self._close(round)  # what has ended before the bug, which is raised on
-            raise
-        self._close(round)
+        finally:
+            self._close(round)  # also what has ended before a bug in making the next part
 
     def _write_all(self, coming: Iterator[Sequence[Task]], round: _Round) -> None:
         apart = list[list[Task]]()

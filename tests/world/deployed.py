@@ -46,6 +46,7 @@ class MortalDatabase(Database):
     @contextmanager
     def write(self, *, durable: bool = False) -> Iterator[Connection]:
         """See :meth:`Database.write`."""
+        self._points.live()
         with super().write(durable=durable) as connection:
             yield connection
             self._points.pass_by()

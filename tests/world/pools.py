@@ -21,18 +21,24 @@ class Points:
     """Counts the points at which a daemon can die, and dies at the one that was armed."""
 
     def __init__(self) -> None:
-        self._left = 0
+        self._left, self._dead = 0, False
 
     def arm(self, at: int) -> None:
-        """Die at the ``at``-th point from now; 0 for never."""
-        self._left = at
+        """Die at the ``at``-th point from now; 0 for never. Whoever was dead is another one now."""
+        self._left, self._dead = at, False
 
     def pass_by(self) -> None:
         """One more point. Raises ``Killed`` if it is the one."""
+        self.live()
         if self._left:
             self._left -= 1
-            if not self._left:
-                raise Killed
+            self._dead = not self._left
+            self.live()
+
+    def live(self) -> None:
+        """Raises ``Killed`` once dead: a killed process does not tidy up either."""
+        if self._dead:
+            raise Killed
 
 
 class LateAnswer(Begun[_T]):
@@ -74,6 +80,7 @@ class MortalPool:
     def stream(self, jobs: Iterable[Job[_T]]) -> Iterator[tuple[int, _T | ConnectorError]]:
         """Run all jobs in order."""
         for index, job in enumerate(jobs):
+            self._points.live()
             result: _T | ConnectorError = attempt(job)
             self._points.pass_by()
             yield index, result
@@ -115,6 +122,7 @@ class MortalPool:
 
     def begin(self, job: Job[_T]) -> Begun[_T]:
         """Run a job at once."""
+        self._points.live()
         begun = LateAnswer(attempt(job), 0)
         self._points.pass_by()
         return begun
